@@ -18,7 +18,8 @@ class Save:
     """Save snaps (all without any named) as a new set; `exclude` are patterns in snapd's syntax.
 
     What is mounted below the data is left out, unless `include_mounts`. With `wait`, here and elsewhere, a
-    job, or a change of snapd's, that is in the way is waited for.
+    job, or a change of snapd's, that is in the way is waited for. With `stop_services`, here and elsewhere,
+    the services of the snaps that run are stopped meanwhile, and exactly those are started again.
     """
 
     verb: ClassVar[str] = "save"
@@ -31,6 +32,7 @@ class Save:
     ignore_space: bool = False
     include_mounts: bool = False
     wait: bool = False
+    stop_services: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Restore:
     target_dir: str = ""
     revision: str = ""
     wait: bool = False
+    stop_services: bool = False
     confirmed: tuple[str, ...] = field(default=(), compare=False)
 
     @property

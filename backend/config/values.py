@@ -65,7 +65,7 @@ class ScheduleConfig:
     name: str
     when: str
     steps: tuple[str, ...]
-    notify: tuple[str, ...] = ()
+    notify: tuple[str, ...] = field(default=(), repr=False)  # they hold passwords
     notify_always: bool = False
     metrics: str = ""
 

@@ -40,6 +40,12 @@ def state_refusal(action: str, fault: str) -> str:
     return f"cannot {action}: {fault}; what later runs need is kept there"
 
 
+def services_refusal(verb: str, *, daemon_runs: bool) -> str:
+    """Say that nobody here can stop services, and what would help."""
+    way_out = "use --engine snapd" if daemon_runs else "no snapd runs here"
+    return f"cannot {verb} with services stopped: only snapd stops and starts them; {way_out}"
+
+
 def files_availability(layout: Layout, snapd_answers: Callable[[str], bool]) -> Availability:
     """Refuse whatever changes data while snapd runs for the root of a layout; looks at its socket once."""
     if not snapd_answers(layout.socket):

@@ -1,6 +1,7 @@
 """What a snapd that runs can be asked besides snapshots; and what answers in its place where none runs."""
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple, NoReturn, Protocol
 
 from backend.errors import ConflictError, NotAllowedError, NotFoundError
@@ -84,6 +85,18 @@ class SnapdChange(NamedTuple):
         return [line for task in self.tasks for line in task.log if line not in task.errors]
 
 
+class SnapService(NamedTuple):
+    """A service: its `name` is `SNAP.APP`. It `runs`, too, where a socket or a timer may wake it at any time.
+
+    One `is_of_sessions` runs for each user who is logged in, and is not ours to stop.
+    """
+
+    name: str
+    snap: str
+    runs: bool
+    is_of_sessions: bool = False
+
+
 class Followed(NamedTuple):
     """A change, and what there was to report of it since the last look."""
 
@@ -111,6 +124,9 @@ class Daemon(Protocol):
 
     def changes(self) -> list[SnapdChange]:
         """What it is doing with snapshots, whoever asked for it."""
+
+    def running_services(self, snaps: Sequence[str]) -> list[str]:
+        """The services of these snaps (of all without any) that a save or restore can stop meanwhile."""
 
     def in_the_way(self, operation: Operation) -> SnapdChange | None:
         """What it is doing that an operation would have to wait for, as far as that is known before."""
@@ -147,6 +163,10 @@ class NoDaemon:
 
     def changes(self) -> list[SnapdChange]:
         """None."""
+        return []
+
+    def running_services(self, _snaps: Sequence[str]) -> list[str]:
+        """None that can be stopped."""
         return []
 
     def in_the_way(self, _operation: Operation) -> None:

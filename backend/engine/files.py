@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from backend.engine.availability import files_availability, state_refusals
+from backend.engine.availability import files_availability, services_refusal, state_refusals
 from backend.engine.selection import (
     checked_snapshots,
     installed_snaps,
@@ -145,6 +145,8 @@ class FilesEngine:
 
     def refusal_of(self, operation: "Operation") -> str:
         """Say why an operation with these very options cannot be had here, or nothing."""
+        if getattr(operation, "stop_services", False):
+            return services_refusal(operation.verb, daemon_runs=self._snapd_answers(self.layout.socket))
         return self.refusal(operation.action)
 
     def about(self) -> list[str]:
@@ -173,6 +175,11 @@ class FilesEngine:
     def _demand(self, action: Action) -> None:
         if reason := self.refusal(action):
             raise ConflictError(reason)
+
+    def _demand_all_of(self, operation: "Save | Restore") -> None:
+        self._demand(operation.action)
+        if operation.stop_services:
+            raise InvalidInputError(self.refusal_of(operation))
 
     # -- looking
 
@@ -251,7 +258,7 @@ class FilesEngine:
         """
         from backend.engine.new_sets import save
 
-        self._demand(operation.action)
+        self._demand_all_of(operation)
         return save(self.store, operation, progress)
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
@@ -286,7 +293,7 @@ class FilesEngine:
         """
         from backend.restore.restorer import Restorer
 
-        self._demand(operation.action)
+        self._demand_all_of(operation)
         chosen = snapshots_of(self.store, operation.set_id, operation.snaps)
         self._demand_none_waits(operation, chosen)
         restorer = Restorer(self.store, self.journal.folder, self.clock)

@@ -11,7 +11,7 @@ from backend.fs.removal import remove_tree
 from backend.fs.space import size_at
 from backend.jobs.cleanup import recover_jobs
 from backend.jobs.data_endings import waiting_text
-from backend.jobs.effects import is_damaged, kept_among
+from backend.jobs.effects import is_damaged, kept_among, services_down
 from backend.jobs.journal import Journal
 from backend.jobs.leftover_slots import leftover_slots
 from backend.jobs.record import JobRecord, JobState
@@ -83,6 +83,9 @@ def _job_findings(jobs: Iterable[JobRecord]) -> Iterator[Finding]:
         elif record.state is JobState.INTERRUPTED:
             text = f"job {record.id} ({record.verb}) was interrupted"
             yield Finding("interrupted", record.folder, text, "roll it back, or complete it")
+        if record.state is JobState.INTERRUPTED and (services := services_down(record)):
+            text = f"stopped by job {record.id} ({record.verb}), which was interrupted: {', '.join(services)}"
+            yield Finding("services", record.folder, f"{text}; the next change through snapd starts them")
         if is_damaged(record) and not record.is_newer:
             text = f"what job {record.id} ({record.verb}) did cannot be understood; it is left as it is"
             yield Finding("damaged", record.folder, text)

@@ -182,9 +182,17 @@ def is_damaged(record: JobRecord) -> bool:
 def is_with_snapd(record: JobRecord) -> bool:
     """Whether it gave its work to snapd, which goes on with it, or tells how it ended, once it runs."""
     try:
-        return bool(record.asked)
+        return bool(record.asked or record.services_down)
     except SnapshotError:
         return False
+
+
+def services_down(record: JobRecord) -> tuple[str, ...]:
+    """The services that it stopped and has not started again yet, as far as its steps can be understood."""
+    try:
+        return record.services_down
+    except SnapshotError:
+        return ()
 
 
 def needs_rollback(record: JobRecord, store: Store) -> bool:

@@ -14,13 +14,13 @@ from backend.fs import beneath, files
 from backend.jobs.record import JobState
 from backend.jobs.result import JobResult
 from backend.jobs.running_time import RunningTime
-from backend.steps import DataCommitted, FilesMoved, SlotsDiscarded, Step
+from backend.steps import DataCommitted, FilesMoved, ServicesStarted, SlotsDiscarded, Step
 
 _LONGEST_LOG = 4 << 20
 _COUNTS = ("advanced", "part")
 _COUNTS_KEPT = 2000
 _EMPTY = JobResult()
-_ENDS = (DataCommitted, SlotsDiscarded)
+_ENDS = (DataCommitted, ServicesStarted, SlotsDiscarded)
 
 
 def _spend_nothing() -> bool:

@@ -17,7 +17,16 @@ from backend.fs import beneath, files
 from backend.jobs.result import JobResult, Mark, number_in, parse_result
 from backend.jobs.running_time import Kept, kept
 from backend.operations import Operation, UnknownOperation, recorded_operation
-from backend.steps import DataCommitted, DataMoved, SlotsDiscarded, SnapdStep, Step, parse_step
+from backend.steps import (
+    DataCommitted,
+    DataMoved,
+    ServicesStarted,
+    ServicesStopped,
+    SlotsDiscarded,
+    SnapdStep,
+    Step,
+    parse_step,
+)
 from backend.store.root_id import is_same_root, rebased
 
 FORMAT = 3
@@ -243,6 +252,18 @@ class JobRecord:
     def asked(self) -> list[SnapdStep]:
         """The steps by which it gave its work to snapd, which alone knows how that ended; often none."""
         return [step for step in self.steps if isinstance(step, SnapdStep)]
+
+    @property
+    def services_down(self) -> tuple[str, ...]:
+        """The services that it stopped and has not started again yet; snapd alone can. Raises as `steps`."""
+        down: tuple[str, ...] = ()
+        for step in self.steps:
+            match step:
+                case ServicesStopped(services):
+                    down = services
+                case ServicesStarted():
+                    down = ()
+        return down
 
     # -- whose it is
 

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from backend.steps.snapd import (
         SafetySnapshot,
         SafetySnapshotMade,
+        ServicesStarted,
+        ServicesStopped,
         SnapdAsked,
         SnapdAwaited,
         SnapdStarted,

@@ -35,6 +35,8 @@ from backend.steps.files import (
 from backend.steps.snapd import (
     SafetySnapshot,
     SafetySnapshotMade,
+    ServicesStarted,
+    ServicesStopped,
     SnapdAsked,
     SnapdAwaited,
     SnapdStarted,
@@ -125,6 +127,10 @@ def _snapd_step(document: Mapping[str, Any]) -> Step | None:
             return SnapdAsked(action)
         case {"waiting": str(change)}:
             return SnapdAwaited(change)
+        case {"services_stopped": list(services)}:
+            return ServicesStopped(_texts(services))
+        case {"services_started": list(services)}:
+            return ServicesStarted(_texts(services))
         case _:
             return None
 

@@ -76,4 +76,26 @@ class SnapdAwaited(Step):
         return {"waiting": self.change}
 
 
+@dataclass(frozen=True)
+class ServicesStopped(Step):
+    """Services that run, each `SNAP.APP`, are stopped; not before snapd answers is it known that they are."""
+
+    services: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that `parse_step` takes."""
+        return {"services_stopped": list(self.services)}
+
+
+@dataclass(frozen=True)
+class ServicesStarted(Step):
+    """All that could be started again of what a job had stopped was."""
+
+    services: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that `parse_step` takes."""
+        return {"services_started": list(self.services)}
+
+
 SnapdStep: TypeAlias = SnapdAsked | SnapdStarted | SnapdAwaited

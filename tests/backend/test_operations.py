@@ -67,6 +67,8 @@ def test_the_line_for_a_shell_is_one_command(operation: Operation) -> None:
         ),
         (Save(accept_changed=True, ignore_space=True), "snapstow save --accept-changed --ignore-space"),
         (Save(include_mounts=True), "snapstow save --include-mounts"),
+        (Save(("a",), stop_services=True), "snapstow save a --stop-services"),
+        (Restore(3, stop_services=True), "snapstow restore 3 --stop-services"),
         (Check(), "snapstow check-snapshot --all"),
         (Check(3, ("a",), structure=True), "snapstow check-snapshot 3 a --structure"),
         (Restore(86, ("nextcloud",), ("alice", "bob")), "snapstow restore 86 nextcloud --users=alice,bob"),

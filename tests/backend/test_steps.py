@@ -27,6 +27,8 @@ from backend.steps import (
     RestoreBegun,
     SafetySnapshot,
     SafetySnapshotMade,
+    ServicesStarted,
+    ServicesStopped,
     SlotsDiscarded,
     SlotsMade,
     SnapdAsked,
@@ -98,6 +100,8 @@ STEPS: list[tuple[Step, dict[str, Any]]] = [
     (SnapdAsked("save"), {"asked": "save"}),
     (SnapdStarted("12", "save", 7), {"change": "12", "action": "save", "set_id": 7}),
     (SnapdAwaited("12"), {"waiting": "12"}),
+    (ServicesStopped(("a.web", "a.db")), {"services_stopped": ["a.web", "a.db"]}),
+    (ServicesStarted(("a.web", "a.db")), {"services_started": ["a.web", "a.db"]}),
 ]
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from backend.archive.reader import Reader
 from backend.engine.files import FilesEngine
+from backend.errors import InvalidInputError
 from backend.model import ARCHIVE
-from tests.contracts.engine import OLD, EngineContract
+from backend.operations import Operation, Restore, Save
+from tests.contracts.engine import NEW, OLD, EngineContract, do, listed
 from tests.contracts.trash import TrashContract
 from tests.support.builders import Tree, World, plant, tree_of
 
@@ -60,3 +62,16 @@ class TestDirectEngine(EngineContract, TrashContract):
     @pytest.fixture
     def place(self, tmp_path: Path) -> FilesPlace:
         return FilesPlace(tmp_path)
+
+    @pytest.mark.parametrize("operation", [Save(stop_services=True), Restore(1, stop_services=True)])
+    def test_services_that_nobody_here_can_stop_are_refused_with_a_word(
+        self, place: FilesPlace, operation: Operation
+    ) -> None:
+        do(place, Save())
+        place.replace("hello", NEW)
+        reason = f"cannot {operation.verb} with services stopped: only snapd stops and starts them"
+        assert place.engine.refusal_of(operation) == f"{reason}; no snapd runs here"
+        with pytest.raises(InvalidInputError, match=reason):
+            do(place, operation)
+        assert (listed(place), place.tree("hello")) == ({1: ["hello", "storey"]}, NEW)
+        assert place.engine.daemon.running_services(["hello"]) == []

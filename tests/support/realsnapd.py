@@ -164,21 +164,26 @@ class RealSnapd(Rest):
         exclude: Sequence[str] = (),
         conf: dict[str, Any] | None = None,
         snap_id: str = "",
+        apps: dict[str, Any] | None = None,
     ) -> Path:
         """Make snapd believe that this revision is installed and current; returns its `data`.
 
-        Only while it is down. `exclude` are the snap's static exclusions, `conf` is its configuration.
+        Only while it is down. `exclude` are the snap's static exclusions, `conf` is its configuration, `apps`
+        are its programs as a snap.yaml has them.
         """
         self._register(name, {"name": name, "snap-id": snap_id, "revision": rev}, conf)
         meta = self.base / "snap" / name / rev / "meta"
         meta.mkdir(parents=True)
-        about = {
+        about: dict[str, Any] = {
             "name": name,
             "version": version,
             "summary": "s",
             "description": "d",
             "architectures": ["all"],
         }
+        about |= {"apps": apps} if apps else {}
+        if apps:  # snapd looks at the services of snaps with this link only
+            (meta.parent.parent / "current").symlink_to(rev)
         (meta / "snap.yaml").write_text(json.dumps(about | ({"epoch": epoch} if epoch else {})))
         if exclude:
             (meta / "snapshots.yaml").write_text(json.dumps({"exclude": list(exclude)}))

@@ -36,6 +36,7 @@ GROUPS_IN_PAIRS = {
         "jobs": "list jobs",
         "doctor": "find leftovers of crashes",
         "retention": "expiry of automatic ones",
+        "schedule": "what runs by a timer",
         "attach": "follow a running job",
         "stop": "stop a running job",
         "finish": "complete interrupted jobs",

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from backend.archive.hashing import Hasher
-from backend.engine.daemon import SnapdChange
+from backend.engine.daemon import SnapdChange, SnapService
 from backend.engine.snapd.responses import (
     Answer,
     Asked,
@@ -25,6 +25,7 @@ from backend.engine.snapd.responses import (
     integer,
     listed,
     mapping,
+    services_from,
     sets_from,
     text,
     texts,
@@ -77,6 +78,11 @@ class Client:
         answer = self._ask("list the snapshots", "GET", f"/v2/snapshots?{urlencode(query)}")
         return sets_from(answer.result, self._folder)
 
+    def services(self) -> list[SnapService]:
+        """The services of all installed snaps, by name."""
+        answer = self._ask("list the services", "GET", "/v2/apps?select=service")
+        return services_from(answer.result)
+
     def changes(self) -> list[SnapdChange]:
         """The changes in progress, the oldest first."""
         answer = self._ask("list the changes", "GET", "/v2/changes?select=in-progress")
@@ -109,6 +115,11 @@ class Client:
         """Ask a change to stop and to be undone; InvalidInputError when there is nothing left to stop."""
         path = f"/v2/changes/{quote(number, safe='')}"
         return change_from(self._ask("stop a change", "POST", path, {"action": "abort"}).result)
+
+    def control(self, action: str, services: Sequence[str]) -> Asked:
+        """Start or stop services, each `SNAP.APP`; whether they start with the machine is left as it is."""
+        body = {"action": action, "names": list(services)}
+        return Asked(_started(self._ask(f"{action} services", "POST", "/v2/apps", body)))
 
     def save(
         self,

@@ -58,12 +58,16 @@ class SnapdContext:
         """Ask snapd to begin something, and note the change, so that its end can be known after a crash."""
         progress.raise_if_cancelled()
         progress.record_step(SnapdAsked(action))
-        try:
-            asked = asking()
-        except ConflictError as busy:
-            raise self._named(busy) from busy
+        asked = self.free(asking)
         progress.record_step(SnapdStarted(asked.change, action, asked.set_id))
         return asked
+
+    def free(self, asking: Callable[[], Asked]) -> Asked:
+        """Ask snapd; ConflictError names the change that is in the way, where that is known."""
+        try:
+            return asking()
+        except ConflictError as busy:
+            raise self._named(busy) from busy
 
     def _named(self, busy: ConflictError) -> ConflictError:
         """The conflict with the change that is in the way, where that is known."""

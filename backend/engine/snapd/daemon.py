@@ -1,5 +1,7 @@
 """Following what snapd does already: a change that somebody else asked for, or that outlived our job."""
 
+from collections.abc import Sequence
+
 from backend.engine.daemon import Followed, SnapdChange, Watch
 from backend.engine.snapd import conflicts
 from backend.engine.snapd import daemon as attaching
@@ -117,6 +119,12 @@ class RunningDaemon:
     def changes(self) -> list[SnapdChange]:
         """What it is doing with snapshots, whoever asked for it."""
         return knowledge.running(self._site)
+
+    def running_services(self, snaps: Sequence[str]) -> list[str]:
+        """The services of these snaps (of all without any) that a save or restore can stop meanwhile."""
+        from backend.engine.snapd.services import running as running_services
+
+        return [service.name for service in running_services(self._site, snaps) if not service.is_of_sessions]
 
     def in_the_way(self, operation: Operation) -> SnapdChange | None:
         """What it is doing that an operation would have to wait for, as far as that is known before."""

@@ -13,7 +13,7 @@ from backend.engine.availability import Availability, state_refusals
 from backend.engine.snapd import check as checking
 from backend.engine.snapd import save as saving
 from backend.engine.snapd import transfer
-from backend.errors import SnapshotError
+from backend.errors import InvalidInputError, SnapshotError
 from backend.model import Action, Snapshot, SnapshotSet
 
 if TYPE_CHECKING:
@@ -247,6 +247,10 @@ class SnapdEngine:
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit, with a safety snapshot for an undo; into a directory without snapd."""
+        from backend.engine.snapd.services import refusal
+
+        if reason := refusal(operation):
+            raise InvalidInputError(reason)
         if operation.target_dir:
             return self._files.restore(operation, progress)
         from backend.engine.snapd import restore as restoring

@@ -6,6 +6,7 @@ from functools import partial
 
 from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.context import SnapdContext
+from backend.engine.snapd.services import BRIEFLY, start_again
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError
 from backend.jobs.cleanup import Task, drop_old_jobs, end_each, end_job, expire, may_hold_data, noted
 from backend.jobs.effects import (
@@ -16,6 +17,7 @@ from backend.jobs.effects import (
     is_about_trash,
     is_ours,
     is_removal,
+    is_with_snapd,
     kept_records,
     needs_rollback,
     undone_by,
@@ -29,7 +31,15 @@ from backend.jobs.safety_snapshots import safeguarded_restores, safety_snapshot_
 from backend.jobs.trash import Trash
 from backend.operations import DAY
 from backend.progress import Progress
-from backend.steps import DataCommitted, ExportBegun, SlotsDiscarded, SnapdAwaited, SnapdStarted, SnapdStep
+from backend.steps import (
+    DataCommitted,
+    ExportBegun,
+    ServicesStarted,
+    SlotsDiscarded,
+    SnapdAwaited,
+    SnapdStarted,
+    SnapdStep,
+)
 from backend.transfer.exporter import end_part
 
 _READING = ("check-snapshot", "export-snapshot")
@@ -75,7 +85,7 @@ def change_behind(site: SnapdContext, record: JobRecord) -> str:
 def ways(site: SnapdContext, number: int) -> Resolutions:
     """What finishing and taking back would mean for an interrupted job; changes nothing."""
     record = site.journal.record(number)
-    if not record.asked:
+    if not is_with_snapd(record):
         return resolutions_of(record, site.store, site.journal.clock)
     if record.state is not JobState.INTERRUPTED:
         ended = Resolution(refusal=f"it was not interrupted: it is {record.state.value}")
@@ -87,7 +97,7 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
             Resolution(refusal=f"{reason}: wait for it"),
             Resolution(refusal=f"{reason}: snap abort {change.id} rolls it back"),
         )
-    over = "snapd had not begun it" if _waited(record) else "snapd has ended it"
+    over = "snapd had not begun it" if _was_not_begun(record) else "snapd has ended it"
     return Resolutions(
         Resolution(f"{over}: how it ended is written down."), Resolution(refusal=f"{over} already")
     )
@@ -96,7 +106,7 @@ def ways(site: SnapdContext, number: int) -> Resolutions:
 def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours; BlockedError where that cannot be had."""
     record = site.journal.record(number)
-    if not record.asked:
+    if not is_with_snapd(record):
         if record.verb not in _READING and not is_about_trash(record):
             raise ConflictError(
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
@@ -110,20 +120,26 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
 
 def end(site: SnapdContext, record: JobRecord) -> str:
     """End one dead job, unless snapd goes on with it or it is for the files engine to end; says how."""
-    steps = record.asked
-    if not steps:
+    steps, down = record.asked, record.services_down
+    if not is_with_snapd(record):
         return _end_unasked(site, record)
     change = _last_change(site, steps)
     if change and not change.ready:
-        return ""
+        return _resting_text(record, down) if down else ""
     if record.verb in FORGETTING and is_about_trash(record):
         return _end_forget(site, record, change)
     last = next((step for step in reversed(steps) if isinstance(step, SnapdStarted)), SnapdStarted(""))
     with site.journal.reopened(record) as reopened:
+        troubles = start_again(site, down, BRIEFLY) if down else []
+        if down:
+            reopened.record_step(ServicesStarted(down))
         state, result = _outcome(site, record, change, last)
-        reopened.finish(state, replace(result, recovered=True))
+        reopened.finish(state, replace(result, left_out=tuple(troubles), recovered=True))
     endings = {JobState.DONE: "snapd completed it", JobState.ROLLED_BACK: "nothing of it is left"}
-    return f"job {record.id} ({record.verb}) had been interrupted; {endings.get(state, result.error)}"
+    ending = endings.get(state, result.error)
+    started = [f"services that it had stopped were started again: {', '.join(down)}"] if down else []
+    text = f"job {record.id} ({record.verb}) had been interrupted; {ending}"
+    return "; ".join((text, *(troubles or started)))
 
 
 def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
@@ -167,9 +183,18 @@ def _kept(site: SnapdContext, record: JobRecord, left_out: tuple[str, ...]) -> J
     )
 
 
-def _waited(record: JobRecord) -> bool:
-    """Whether it was waiting for another change when it died: what it had asked for before was refused."""
-    return bool(record.asked) and isinstance(record.asked[-1], SnapdAwaited)
+def _resting_text(record: JobRecord, services: Sequence[str]) -> str:
+    names = ", ".join(services)
+    return (
+        f"snapd goes on with job {record.id} ({record.verb}), for which these are stopped until then: {names}"
+    )
+
+
+def _was_not_begun(record: JobRecord) -> bool:
+    """Whether it was waiting for another change when it died, or had stopped services only: what it had
+    asked for before was refused.
+    """
+    return not record.asked or isinstance(record.asked[-1], SnapdAwaited)
 
 
 def _last_change(site: SnapdContext, steps: Sequence[SnapdStep]) -> SnapdChange | None:
@@ -186,7 +211,7 @@ def _outcome(
     site: SnapdContext, record: JobRecord, change: SnapdChange | None, last: SnapdStarted
 ) -> tuple[JobState, JobResult]:
     action, set_id = last.action, last.set_id
-    if _waited(record):
+    if _was_not_begun(record):
         return JobState.ROLLED_BACK, JobResult()
     if change is None:
         text = "whether snapd did it is not known any more: look at the list"

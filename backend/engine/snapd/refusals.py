@@ -2,9 +2,9 @@
 
 from backend.engine.snapd import check as checking
 from backend.engine.snapd import save as saving
-from backend.engine.snapd import transfer
+from backend.engine.snapd import services, transfer
 from backend.engine.snapd.context import SnapdContext
-from backend.operations import Check, Export, Extract, Import, Operation, Save
+from backend.operations import Check, Export, Extract, Import, Operation, Restore, Save
 
 
 def refusal_of(site: SnapdContext, operation: Operation) -> str:
@@ -15,6 +15,8 @@ def refusal_of(site: SnapdContext, operation: Operation) -> str:
     match operation:
         case Save():
             return saving.refusal(site, operation)
+        case Restore():
+            return services.refusal(operation)
         case Import():
             return transfer.refusal(operation)
         case Check() | Export() if site.reads_files:

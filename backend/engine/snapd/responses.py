@@ -6,7 +6,7 @@ Nothing in an answer is trusted: what is not as it should be raises IntegrityErr
 import re
 from typing import NamedTuple
 
-from backend.engine.daemon import SnapdChange, SnapdTask
+from backend.engine.daemon import SnapdChange, SnapdTask, SnapService
 from backend.errors import (
     ConflictError,
     IntegrityError,
@@ -170,6 +170,20 @@ def _snapshot(document: Json, set_id: int, folder: str) -> Snapshot:
     except SnapshotError:
         name = f"{set_id}_{snapshot.snap}".replace("/", "")
     return snapshot._replace(path=f"{folder}/{name}")
+
+
+def services_from(document: Json) -> list[SnapService]:
+    """The services of a listing, by name; whatever has no name of its own and of a snap is none."""
+    services = map(_service, map(mapping, listed(document)))
+    return sorted(service for service in services if service.snap and not service.name.endswith("."))
+
+
+def _service(facts: dict[str, Json]) -> SnapService:
+    snap = text(facts, "snap")
+    wakers = map(mapping, listed(facts.get("activators")))
+    runs = facts.get("active") is True or any(waker.get("Active") is True for waker in wakers)
+    of_sessions = text(facts, "daemon-scope") == "user"
+    return SnapService(f"{snap}.{text(facts, 'name')}", snap, runs, of_sessions)
 
 
 def text(facts: dict[str, Json], key: str) -> str:

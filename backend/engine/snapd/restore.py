@@ -11,6 +11,8 @@ from backend.archive.gzip.blocks import inflate
 from backend.archive.hashing import Read
 from backend.archive.reader import Reader
 from backend.archive.tar.stream import BLOCK
+from backend.engine.daemon import SnapdChange
+from backend.engine.snapd import services
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.follow import SavedBytes, UnpackedBytes, follow
 from backend.engine.snapd.save import demand_space, stored_forecast
@@ -132,8 +134,21 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
     note_changes(operation, plans, site.layout, progress)
     progress.plan(*_steps(site, operation, plans, needed))
     _verify(site, operation, progress)
-    guard = _guarded(site, operation, plans, progress)
     snaps = tuple(plan.snapshot.snap for plan in plans)
+    with services.at_rest(site, operation, snaps, progress) as troubles:
+        guard, change = _replaced(site, operation, plans, progress)
+    left_out = tuple(dict.fromkeys((*skipped, *change.notes, *troubles)))
+    until = site.journal.clock.wall() + operation.undo_window if guard else 0.0
+    undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
+    return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
+
+
+def _replaced(
+    site: SnapdContext, operation: Restore, plans: Sequence[RestorePlan], progress: Progress
+) -> tuple[SafetySnapshot | None, SnapdChange]:
+    """Have snapd restore all of a set; what it replaced is in the guard, where there is one."""
+    guard = _guarded(site, operation, plans, progress)
+    needed = sum(entry.needed for plan in plans for entry in plan.active)
     places = {plan.snapshot.snap: [entry.parent for entry in plan.active] for plan in plans}
     try:
         with progress.step(_UNPACKING, needed or None):
@@ -149,10 +164,7 @@ def restore(site: SnapdContext, operation: Restore, progress: Progress) -> Resul
         if guard:
             _drop(site, guard)
         raise
-    left_out = tuple(dict.fromkeys((*skipped, *change.notes)))
-    until = site.journal.clock.wall() + operation.undo_window if guard else 0.0
-    undo_job = int(progress.name) if guard and progress.name.isdigit() else 0
-    return Result(operation.set_id, snaps, left_out, undo_job=undo_job, undo_until=until)
+    return guard, change
 
 
 def _steps(
@@ -161,9 +173,11 @@ def _steps(
     """What a restore comes to, with the bytes of each step as far as they are known."""
     if site.reads_files:
         yield Started("Checking", sum(plan.snapshot.size for plan in plans))
+    yield from services.planned(operation, services.STOPPING)
     if operation.undo_window:
         yield Started(_GUARDING, None)
     yield Started(_UNPACKING, needed or None)
+    yield from services.planned(operation, services.STARTING)
 
 
 def _verify(site: SnapdContext, operation: Restore, progress: Progress) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 
 from backend.engine.selection import users_of
+from backend.engine.snapd import services
 from backend.engine.snapd.context import SnapdContext, quoted_names
 from backend.engine.snapd.follow import SavedBytes, follow
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
@@ -32,19 +33,21 @@ def save(site: SnapdContext, operation: Save, progress: Progress) -> Result:
         validate_excludes(operation.exclude)
     site.layout.demand_users(operation.users)
     snaps, left_out = _with_data(site, operation, progress)
-    progress.plan(Started(MEASURING, None), Started(SAVING, None))
+    rest, end = (services.planned(operation, step) for step in (services.STOPPING, services.STARTING))
+    progress.plan(Started(MEASURING, None), *rest, Started(SAVING, None), *end)
     estimates = _estimated(site, snaps, operation, progress)
     exclude = {snap: operation.exclude for snap in snaps} if operation.exclude else None
     for text in _mounts_met(site, snaps, operation):
         progress.note(text)
     if operation.fast:
         progress.note("snapd compresses in its own way: --fast changes nothing here")
-    asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
-    observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
-    with progress.step(SAVING, stored_forecast(site, estimates) or None, about=True):
-        change = follow(site.client, asked.change, progress, observe)
+    with services.at_rest(site, operation, snaps, progress) as troubles:
+        asked = site.ask("save", lambda: site.client.save(snaps, operation.users, exclude), progress)
+        observe = SavedBytes(site.layout.snapshots, asked.set_id) if site.reads_files else None
+        with progress.step(SAVING, stored_forecast(site, estimates) or None, about=True):
+            change = follow(site.client, asked.change, progress, observe)
     lost = (f"{estimate.snap}: {estimate.lost}" for estimate in estimates if estimate.lost)
-    return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *lost, *change.notes))
+    return Result(asked.set_id, tuple(sorted(snaps)), (*left_out, *lost, *change.notes, *troubles))
 
 
 def refusal(site: SnapdContext, operation: Save) -> str:

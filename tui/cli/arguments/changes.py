@@ -34,6 +34,7 @@ class SaveArgs(NamedTuple):
     accept_changed: bool
     ignore_space: bool
     include_mounts: bool
+    stop_services: bool
     abs_time: bool
     wait: bool
     no_wait: bool
@@ -67,6 +68,7 @@ class RestoreArgs(NamedTuple):
     devices: bool
     target_dir: str
     revision: str
+    stop_services: bool
     wait: bool
     no_wait: bool
 
@@ -131,6 +133,7 @@ def save(parser: Parser) -> type[SaveArgs]:
     parser.flag("accept-changed", "accept files that change while being read")
     parser.flag("ignore-space", "start even if free space may not suffice")
     parser.flag("include-mounts", "save what is mounted below the data too")
+    add_stop_services(parser)
     add_abs_time(parser)
     add_wait(parser)
     add_no_wait(parser)
@@ -183,6 +186,7 @@ def restore(parser: Parser) -> type[RestoreArgs]:
     add_to(parser)
     parser.option("revision", "REV", "for this revision, not the installed one")
     parser.refuse_empty("revision")
+    add_stop_services(parser)
     add_wait(parser)
     add_no_wait(parser)
     return RestoreArgs
@@ -299,6 +303,11 @@ def add_file(parser: Parser) -> None:
     text = "an export or a snapshot file instead of a set"
     parser.option("file", "FILE", text, type=absolute)
     parser.refuse_empty("file")
+
+
+def add_stop_services(parser: Parser) -> None:
+    """Describe the flag by which services rest meanwhile."""
+    parser.flag("stop-services", "stop the snaps' services meanwhile; needs snapd")
 
 
 def add_wait(parser: Parser) -> None:

@@ -30,6 +30,7 @@ VERBS = {
     "estimate": ("place", "estimate"),
     "jobs": ("jobs", "query"),
     "doctor": ("place", "query"),
+    "schedule": ("schedule", "schedule"),
     "retention": ("place", "retention"),
     "attach": ("jobs", "jobs"),
     "stop": ("jobs", "jobs"),

@@ -25,7 +25,12 @@ from tui.text import plain, quoted
 
 def save(context: Context, args: SaveArgs) -> int:
     """Save snaps as a new set, then print its table."""
-    operation = Save(
+    return perform(context, save_operation(args), no_wait=args.no_wait, abs_time=args.abs_time)
+
+
+def save_operation(args: SaveArgs) -> Save:
+    """The save that arguments stand for."""
+    return Save(
         snaps=args.snaps,
         users=args.users,
         exclude=args.exclude,
@@ -34,8 +39,8 @@ def save(context: Context, args: SaveArgs) -> int:
         ignore_space=args.ignore_space,
         include_mounts=args.include_mounts,
         wait=args.wait,
+        stop_services=args.stop_services,
     )
-    return perform(context, operation, no_wait=args.no_wait, abs_time=args.abs_time)
 
 
 def check_snapshot(context: Context, args: CheckArgs) -> int:
@@ -54,7 +59,7 @@ def check_snapshot(context: Context, args: CheckArgs) -> int:
         raise UsageError("the required argument `<id>` was not provided", "check-snapshot")
     number, text = set_id(args.set_id)
     typed = AsTyped(set_id=text)
-    return perform(context, _check(args, number, args.snaps), typed=typed, no_wait=args.no_wait)
+    return perform(context, check_operation(args, number, args.snaps), typed=typed, no_wait=args.no_wait)
 
 
 def _check_all(context: Context, args: CheckArgs) -> int:
@@ -63,10 +68,11 @@ def _check_all(context: Context, args: CheckArgs) -> int:
     snaps = (args.set_id, *args.snaps) if args.set_id else args.snaps
     if snaps and not context.engine.sets(None, snaps):
         raise NotFoundError(f"cannot check: no set contains {quoted(snaps)}")
-    return perform(context, _check(args, 0, snaps), no_wait=args.no_wait)
+    return perform(context, check_operation(args, 0, snaps), no_wait=args.no_wait)
 
 
-def _check(args: CheckArgs, number: int, snaps: tuple[str, ...]) -> Check:
+def check_operation(args: CheckArgs, number: int, snaps: tuple[str, ...]) -> Check:
+    """The check of a set, or with 0 of all, that arguments stand for."""
     return Check(
         set_id=number,
         snaps=snaps,
@@ -88,6 +94,7 @@ def restore(context: Context, args: RestoreArgs) -> int:
         target_dir=args.target_dir,
         revision=args.revision,
         wait=args.wait,
+        stop_services=args.stop_services,
     )
     if args.plan:
         from tui.cli.commands.restore_plan import show_plan

@@ -24,13 +24,17 @@ if TYPE_CHECKING:
 
 def push(context: Context, args: PushArgs) -> int:
     """Copy sets into a repository."""
+    return perform(context, push_operation(args), no_wait=args.no_wait)
+
+
+def push_operation(args: PushArgs) -> Push:
+    """The push that arguments stand for; UsageError for none."""
     if not args.targets:
         raise UsageError("the required argument `<repo>` was not provided", "push")
     *sets, repository = args.targets
     if bool(sets) == (args.new or args.all):
         raise UsageError("name the sets to copy, or --new, or --all", "push")
-    operation = Push(repository, set_numbers(tuple(sets)), new=args.new, force=args.force)
-    return perform(context, operation, no_wait=args.no_wait)
+    return Push(repository, set_numbers(tuple(sets)), new=args.new, force=args.force)
 
 
 def pull(context: Context, args: PullArgs) -> int:
@@ -41,17 +45,21 @@ def pull(context: Context, args: PullArgs) -> int:
 
 def check_copies(context: Context, args: "CheckArgs") -> int:
     """Read copies in a repository back; every one that is damaged is reported."""
+    return perform(context, check_copies_operation(args), no_wait=args.no_wait)
+
+
+def check_copies_operation(args: "CheckArgs") -> CheckCopies:
+    """The check of copies that arguments stand for; UsageError for none."""
     names = tuple(name for name in (args.set_id, *args.snaps) if name)
     if names and args.all:
         raise UsageError("copies and --all cannot be combined", "check-snapshot")
-    operation = CheckCopies(
+    return CheckCopies(
         repository=args.repo,
         copies=names,
         quick=args.quick,
         sample=args.sample,
         older_than=args.older_than,
     )
-    return perform(context, operation, no_wait=args.no_wait)
 
 
 def saved_copies(context: Context, args: "SavedArgs") -> int:

@@ -56,10 +56,8 @@ if TYPE_CHECKING:
     from backend.operations import (
         Check,
         CheckCopies,
-        Estimate,
         Export,
         Extract,
-        Finding,
         Finish,
         Forget,
         ForgetCopies,
@@ -70,11 +68,9 @@ if TYPE_CHECKING:
         Push,
         Repair,
         Restore,
-        Result,
         Save,
         TakeBack,
         Undo,
-        UndoOffer,
         UnknownOperation,
         operation_from_json,
     )
@@ -90,5 +86,6 @@ if TYPE_CHECKING:
         event_from_json,
         event_json,
     )
+    from backend.results import Estimate, Finding, Result, UndoOffer
 else:
     __getattr__ = lazy_names(__name__)

@@ -25,7 +25,7 @@ from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.fs import files
 from backend.fs.space import require_space
 from backend.model import CheckResult, SnapshotSet
-from backend.operations import CheckCopies, Copying, Export, ForgetCopies, Import, Pull, Push, Result
+from backend.operations import CheckCopies, Copying, Export, ForgetCopies, Import, Pull, Push
 from backend.progress import Progress
 from backend.repository import (
     Copy,
@@ -39,6 +39,7 @@ from backend.repository import (
     send,
     verify,
 )
+from backend.results import Result
 from backend.store.verifications import CheckState
 from backend.transfer.export_plan import demand_sound
 from backend.transfer.exporter import export_to_file

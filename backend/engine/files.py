@@ -34,24 +34,11 @@ if TYPE_CHECKING:
     from backend.jobs.other_users import ForeignJournal
     from backend.jobs.resolution import Resolutions, Resolved
     from backend.jobs.safety_snapshots import SafeguardedRestore
-    from backend.operations import (
-        Check,
-        Estimate,
-        Export,
-        Extract,
-        Finding,
-        Forget,
-        Import,
-        Operation,
-        Restore,
-        Result,
-        Save,
-        Undo,
-        UndoOffer,
-    )
+    from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.results import Estimate, Finding, Result, UndoOffer
     from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 
@@ -263,7 +250,7 @@ class FilesEngine:
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
-        from backend.operations import Result
+        from backend.results import Result
         from backend.store.check import check_all, due
         from backend.store.verifications import VerificationLog
 
@@ -348,7 +335,7 @@ class FilesEngine:
 
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
-        from backend.operations import Result
+        from backend.results import Result
         from backend.transfer.export_plan import demand_sound
         from backend.transfer.exporter import SnapshotExport, export_to_file
 

@@ -10,8 +10,9 @@ from backend.errors import BlockedError, ConflictError, NotFoundError
 from backend.jobs.journal import Journal
 from backend.jobs.trash import Trash
 from backend.model import Snapshot, SnapshotSet, selected_snapshots
-from backend.operations import Forget, Result
+from backend.operations import Forget
 from backend.progress import Progress
+from backend.results import Result
 from backend.store.pins import Pins
 from backend.store.room import room_of
 from backend.store.store import Store

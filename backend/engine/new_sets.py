@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from backend.archive.gzip.blocks import Level
 from backend.engine.selection import installed_snaps, users_of
 from backend.errors import DuplicateSetError, NotFoundError
-from backend.operations import Import, Result, Save
+from backend.operations import Import, Save
 from backend.progress import Progress
+from backend.results import Result
 from backend.save.saver import SaveOptions, save_set
 from backend.store.store import Store
 from backend.transfer.importer import import_set, opened_import

@@ -42,13 +42,13 @@ from backend.operations import (
     Push,
     Repair,
     Restore,
-    Result,
     Save,
     TakeBack,
     Undo,
     to_json,
 )
 from backend.progress import Event, Noted, Progress, event_json
+from backend.results import Result
 
 _NOTHING = JobResult()
 _UNLOCKED = (

@@ -16,24 +16,11 @@ if TYPE_CHECKING:
     from backend.jobs.resolution import Resolutions, Resolved
     from backend.jobs.safety_snapshots import SafeguardedRestore
     from backend.model import Action, Snapshot, SnapshotSet
-    from backend.operations import (
-        Check,
-        Estimate,
-        Export,
-        Extract,
-        Finding,
-        Forget,
-        Import,
-        Operation,
-        Restore,
-        Result,
-        Save,
-        Undo,
-        UndoOffer,
-    )
+    from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
     from backend.progress import Progress
     from backend.restore.extraction import ExtractPlan
     from backend.restore.plan import RestorePlan
+    from backend.results import Estimate, Finding, Result, UndoOffer
     from backend.store.pins import Pins
     from backend.store.verifications import CheckStatus
 

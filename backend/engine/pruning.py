@@ -10,9 +10,10 @@ from backend.errors import BlockedError
 from backend.format.metadata import set_time
 from backend.format.timestamps import unix_time
 from backend.model import Snapshot, SnapshotSet
-from backend.operations import Forget, Prune, Result
+from backend.operations import Forget, Prune
 from backend.policy import Candidate, Decision, decide, free
 from backend.progress import Progress
+from backend.results import Result
 from backend.store.pins import Pin
 from backend.store.room import room_of
 from backend.store.verifications import CheckState, CheckStatus

@@ -16,8 +16,8 @@ from backend.jobs.journal import Journal
 from backend.jobs.leftover_slots import leftover_slots
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.undo import offers_among
-from backend.operations import Finding
 from backend.progress import Progress
+from backend.results import Finding
 from backend.steps import FileBegun, StagingBegun
 from backend.store import leftovers
 from backend.store.pins import Pins

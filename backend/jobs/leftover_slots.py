@@ -10,8 +10,8 @@ from backend.fs.space import size_at
 from backend.jobs.effects import REVERSIBLE, effects_of, is_damaged, is_ours, needs_rollback
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord, JobState
-from backend.operations import Finding
 from backend.restore.slots import HOLDER, TRASH, Slot
+from backend.results import Finding
 from backend.store.store import Store
 
 _OPEN = (JobState.RUNNING, JobState.INTERRUPTED)

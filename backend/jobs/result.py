@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, Self
 
 from backend.model import CheckCount, CheckResult
-from backend.operations import Result
+from backend.results import Result
 
 _LATEST_TIME = 1 << 40
 _LARGEST = 1 << 53

@@ -21,10 +21,11 @@ from backend.jobs.effects import (
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
 from backend.jobs.trash import Trash, TrashTransaction
-from backend.operations import DAY, Result, Undo, UndoOffer
+from backend.operations import DAY, Undo
 from backend.progress import Progress
 from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
+from backend.results import Result, UndoOffer
 from backend.steps import UndoBegun
 from backend.store.store import Store
 

@@ -19,7 +19,7 @@ from backend.fs.lengths import shortened
 from backend.fs.space import space_needs
 from backend.host.clock import Clock
 from backend.model import ARCHIVE, Revision, Snapshot, User, user_of
-from backend.operations import Extract, Result
+from backend.operations import Extract
 from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore import restorer as restoring
@@ -33,6 +33,7 @@ from backend.restore.extraction import (
     skipped_texts,
 )
 from backend.restore.transaction import remove_replaced
+from backend.results import Result
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 

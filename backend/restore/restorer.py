@@ -10,7 +10,7 @@ from backend.format.names import revision_from_text
 from backend.host.clock import Clock
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import Revision, Snapshot, saved_users
-from backend.operations import Restore, Result
+from backend.operations import Restore
 from backend.progress import Progress
 from backend.restore import into_directory as beside
 from backend.restore.confirmation import changes_since
@@ -19,6 +19,7 @@ from backend.restore.plan import RestorePlan, Wanted, plan_restore
 from backend.restore.restoration import Restoration
 from backend.restore.swap import RestoreState
 from backend.restore.transaction import remove_replaced
+from backend.results import Result
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 

@@ -11,8 +11,8 @@ from backend.fs.lengths import LongPathTally
 from backend.fs.space import Measured, measure
 from backend.host.layout import InstalledSnap, Layout
 from backend.model import ARCHIVE, User, user_entry
-from backend.operations import Estimate
 from backend.progress import Progress
+from backend.results import Estimate
 from backend.save.mounted import mounts_of
 
 _TAR_END = 1024

@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any
 
 from backend.errors import InvalidInputError
-from backend.operations import Check, CheckCopies, Operation, Push, Result, Save
+from backend.operations import Check, CheckCopies, Operation, Push, Save
+from backend.results import Result
 
 # What can be done night after night. A restore, an import or the like has its moment, and a person who wants
 # it; a forget names a set that there is only once: `prune` forgets by rules.

@@ -13,9 +13,10 @@ from backend.engine.perform import perform_recorded
 from backend.engine.select import files_engine, open_engine
 from backend.errors import SnapshotError
 from backend.jobs.record import JobState
-from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo
 from backend.progress import Event, Progress
 from backend.restore.plan import Verdict
+from backend.results import Result
 from tests.support.builders import tree_of
 from tests.support.fakes import as_anybody, open_folder, ordinary_uid
 

@@ -22,12 +22,12 @@ from backend.operations import (
     Operation,
     Prune,
     Restore,
-    Result,
     Save,
     Undo,
     operation_from_json,
     to_json,
 )
+from backend.results import Result
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=8)
 NAMES = st.lists(WORDS, max_size=3).map(tuple)

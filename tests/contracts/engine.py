@@ -13,10 +13,11 @@ from backend.engine.perform import perform_recorded
 from backend.engine.protocol import Engine
 from backend.errors import BlockedError, Cancelled, NotFoundError, SnapshotError
 from backend.model import Action
-from backend.operations import Check, Export, Forget, Import, Operation, Restore, Result, Save, Undo
+from backend.operations import Check, Export, Forget, Import, Operation, Restore, Save, Undo
 from backend.progress import Event, Noted, Progress
 from backend.restore.plan import Verdict
 from backend.restore.planner import RestorePlanner
+from backend.results import Result
 from backend.store import CheckState
 from backend.transfer import ExportChoice, plan_export
 from tests.support.builders import Tree

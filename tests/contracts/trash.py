@@ -9,9 +9,10 @@ import pytest
 from backend.errors import NotFoundError
 from backend.jobs.record import JobState
 from backend.jobs.result import JobResult
-from backend.operations import Check, Forget, Result, Save, Undo
+from backend.operations import Check, Forget, Save, Undo
 from backend.progress import Progress
 from backend.restore.slots import TRASH
+from backend.results import Result
 from backend.store import CheckState
 from tests.contracts.engine import Place, do, listed, statuses
 from tests.support.journals import amend

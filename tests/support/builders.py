@@ -22,9 +22,10 @@ from backend.format.names import filename, revision_from_text
 from backend.host.clock import Clock
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, user_entry, user_of
-from backend.operations import Operation, Result
+from backend.operations import Operation
 from backend.progress import Event, Progress
 from backend.restore.slots import HOLDER
+from backend.results import Result
 
 AS_ROOT = os.geteuid() == 0
 IDS = {"alice": 12001, "bob": 12002}

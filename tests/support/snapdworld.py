@@ -11,8 +11,9 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.engine.select import open_engine
 from backend.engine.snapd.engine import SnapdEngine
-from backend.operations import Operation, Result
+from backend.operations import Operation
 from backend.progress import Event, Progress
+from backend.results import Result
 from tests.support.builders import Tree, plant
 from tests.support.journals import note
 from tests.support.realsnapd import Gate, RealSnapd

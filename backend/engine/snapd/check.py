@@ -9,8 +9,9 @@ from backend.errors import IntegrityError, NotAllowedError
 from backend.jobs.journal import Journal
 from backend.jobs.record import JobRecord
 from backend.model import CheckResult, Snapshot, saved_users
-from backend.operations import Check, Result
+from backend.operations import Check
 from backend.progress import Progress
+from backend.results import Result
 from backend.store.verifications import OLD, CheckState, CheckStatus
 
 

@@ -20,9 +20,10 @@ from backend.errors import (
 from backend.fs import files
 from backend.jobs.trash import Trash
 from backend.model import Snapshot, selected_snapshots
-from backend.operations import Forget, Result
+from backend.operations import Forget
 from backend.progress import Progress
 from backend.restore.swap import RestoreState
+from backend.results import Result
 from backend.steps import DataCommitted
 from backend.store.room import room_of
 

@@ -6,8 +6,8 @@ from backend.engine.snapd.follow import follow
 from backend.engine.snapd.responses import SNAPSHOT_KINDS
 from backend.errors import SnapshotError
 from backend.format.retention import DEFAULT, SETTING, parse_retention, retention_text
-from backend.operations import Finding
 from backend.progress import Progress
+from backend.results import Finding
 
 UNKNOWN = "unknown without root"
 UNREAD = (

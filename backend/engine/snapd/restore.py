@@ -26,10 +26,11 @@ from backend.errors import (
 )
 from backend.host.layout import Layout
 from backend.model import ARCHIVE, Revision, Snapshot, saved_users, user_of
-from backend.operations import Check, Restore, Result
+from backend.operations import Check, Restore
 from backend.progress import Progress, Started
 from backend.restore.plan import EntryPlan, RestorePlan, Wanted, plan_restore
 from backend.restore.restorer import note_changes
+from backend.results import Result
 from backend.steps import SafetySnapshot
 
 _BESIDE = "restore it into another directory with --to, or stop snapd and use --engine files"

@@ -12,8 +12,9 @@ from backend.format.excludes import validate_excludes
 from backend.fs.space import require_space
 from backend.host.state import version_of
 from backend.model import User
-from backend.operations import Estimate, Result, Save
+from backend.operations import Save
 from backend.progress import Progress, Started
+from backend.results import Estimate, Result
 from backend.save.mounted import mounts_of
 from backend.save.saver import MEASURING, SAVING
 from backend.store.verifications import VerificationLog

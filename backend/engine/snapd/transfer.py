@@ -14,8 +14,9 @@ from backend.engine.snapd.context import SnapdContext
 from backend.errors import IntegrityError, InvalidInputError, NotAllowedError
 from backend.format.metadata import set_content_hashes
 from backend.fs import files
-from backend.operations import Export, Import, Result
+from backend.operations import Export, Import
 from backend.progress import Progress
+from backend.results import Result
 from backend.steps import SnapdAsked
 from backend.transfer.exporter import export_to_file
 from backend.transfer.importer import opened_import

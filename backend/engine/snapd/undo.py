@@ -10,9 +10,10 @@ from backend.jobs.effects import FORGETTING
 from backend.jobs.record import JobRecord
 from backend.jobs.safety_snapshots import SafeguardedRestore, safeguarded_restores
 from backend.jobs.undo import bring_back, choose, newest_undoable
-from backend.operations import Result, Undo, UndoOffer
+from backend.operations import Undo
 from backend.progress import Progress
 from backend.restore.obstacles import obstacle
+from backend.results import Result, UndoOffer
 from backend.steps import SafetySnapshot, SafetySnapshotMade, SnapdUndoBegun
 
 # Names nobody: a restore for it touches the system's archive only.

@@ -16,19 +16,9 @@ from backend.errors import Cancelled, ConflictError, NoSpaceError, NotFoundError
 from backend.host.layout import Layout
 from backend.jobs.record import JobState
 from backend.model import Action
-from backend.operations import (
-    Check,
-    Export,
-    Extract,
-    Forget,
-    Import,
-    Operation,
-    Restore,
-    Result,
-    Save,
-    Undo,
-)
+from backend.operations import Check, Export, Extract, Forget, Import, Operation, Restore, Save, Undo
 from backend.progress import Advanced, Event, Noted, Progress, Started, event_json
+from backend.results import Result
 from tests.support import rawtar
 from tests.support.builders import Tree, World, plant, tree_of
 from tests.support.fakes import Disk

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from backend.fs import files
-from backend.operations import Finding, Restore
+from backend.operations import Restore
 from backend.progress import Progress
+from backend.results import Finding
 from tests.support.builders import Tree, World, plant, tree_of
 
 OLD: Tree = {"x1": {"a": "old"}, "common": {"b": "old"}}

@@ -4,7 +4,8 @@ import pytest
 
 from backend.errors import InvalidInputError
 from backend.model import CheckResult
-from backend.operations import Check, CheckCopies, Operation, Push, Repair, Result, Save
+from backend.operations import Check, CheckCopies, Operation, Push, Repair, Save
+from backend.results import Result
 from backend.schedule.steps import STEP_VERBS, Step, StepEnd, StepState, demand_step, end_of, obstacle
 
 DONE, PARTIAL, FAILED = StepState.DONE, StepState.PARTIAL, StepState.FAILED

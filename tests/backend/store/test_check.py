@@ -10,8 +10,9 @@ import pytest
 from backend.engine.perform import perform_recorded
 from backend.errors import Cancelled, InvalidInputError
 from backend.model import CheckLevel, CheckResult, Snapshot
-from backend.operations import Check, Result
+from backend.operations import Check
 from backend.progress import Entered, Event, Noted, Progress, Started
+from backend.results import Result
 from backend.store.check import check_all, due
 from backend.store.verifications import CheckState, VerificationLog
 from tests.support.builders import World

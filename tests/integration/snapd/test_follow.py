@@ -10,8 +10,9 @@ from backend.engine.daemon import SnapdTask
 from backend.engine.snapd.follow import UnpackedBytes
 from backend.errors import Cancelled, ConflictError
 from backend.jobs.record import JobState
-from backend.operations import Export, Forget, Import, Restore, Result, Save
+from backend.operations import Export, Forget, Import, Restore, Save
 from backend.progress import Advanced, Entered, Event, PartAdvanced, Planned, Progress, Started
+from backend.results import Result
 from backend.store.verifications import VerificationLog
 from tests.support.realsnapd import RealSnapd
 from tests.support.snapdworld import do, engine, hello_there, install, saving, sets

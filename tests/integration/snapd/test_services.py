@@ -9,8 +9,9 @@ from backend.engine.select import files_engine
 from backend.engine.snapd import services as resting
 from backend.errors import Cancelled, InvalidInputError, NotFoundError, OpenEndedError, SnapshotError
 from backend.jobs.record import JobState
-from backend.operations import Check, Operation, Restore, Result, Save
+from backend.operations import Check, Operation, Restore, Save
 from backend.progress import Event, Noted, Progress, Started
+from backend.results import Result
 from backend.steps import ServicesStarted, ServicesStopped
 from tests.support.builders import tree_of
 from tests.support.realsnapd import RealSnapd

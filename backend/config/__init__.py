@@ -6,6 +6,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.config.reading import default_path, load_config, parse_config
+    from backend.config.settings import Setting, settings_of
     from backend.config.values import (
         Config,
         HostsConfig,
@@ -14,5 +15,6 @@ if TYPE_CHECKING:
         RetentionRules,
         ScheduleConfig,
     )
+    from backend.config.writing import add_repository, remove_repository
 else:
     __getattr__ = lazy_names(__name__)

@@ -22,11 +22,11 @@ from backend.errors import InvalidInputError, NotAllowedError
 from backend.format.names import is_snap_name
 from backend.fs import files
 
-_LARGEST = 1 << 20
+LARGEST = 1 << 20
 _OTHERS = 0o077
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _SPAN = re.compile("([1-9][0-9]{0,5})([mhdwy])")
-_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
+UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _MOST_KEPT = 100_000
 _MOST_HOSTS = 64
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
@@ -57,7 +57,7 @@ def load_config(path: str = "") -> Config:
     place = path or default_path()
     with files.os_errors_as("cannot read the configuration"):
         try:
-            raw = files.read_whole(place, _LARGEST)
+            raw = files.read_whole(place, LARGEST)
         except FileNotFoundError:
             if path:
                 raise InvalidInputError(f"there is no configuration {path}") from None
@@ -217,7 +217,7 @@ class _Reader:
             return 0
         if not (match := _SPAN.fullmatch(text)):
             raise self.mistake(path, f'"{text}" is no span of time', "90d, 12h, 8w or 1y")
-        return int(match[1]) * _UNITS[match[2]]
+        return int(match[1]) * UNITS[match[2]]
 
     def _recipients(self, fields: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         recipients = self._texts(fields, path, "recipients")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         StoreError,
         StoreUnreachableError,
     )
-    from backend.repository.probing import ProbeReport, Trial, TrialResult, probe
+    from backend.repository.probing import ProbeReport, Trial, TrialResult, probe, try_config
     from backend.repository.receiving import receive, verify
     from backend.repository.repository import Forgotten, Repository, open_repository
     from backend.repository.sending import Source, send

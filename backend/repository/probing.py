@@ -1,4 +1,4 @@
-"""What a store can do, found by trying it; `repo test` shows it."""
+"""What a store and keys can do, found by trying them; `repo test` and `config check` show it."""
 
 import os
 import time
@@ -7,13 +7,17 @@ from contextlib import suppress
 from enum import Enum
 from typing import NamedTuple
 
+from backend.config.values import RepositoryConfig
 from backend.errors import SnapshotError
+from backend.repository.age_keys import identity_text
+from backend.repository.encryption import decrypt_bytes, encrypt_bytes
 from backend.repository.object_store import (
     AlreadyStoredError,
     ObjectStore,
     StoreError,
     StoreUnreachableError,
 )
+from backend.repository.open_store import open_store
 
 LEFTOVERS = "snapstow/probe/"
 _ABANDONED_AFTER = 3600
@@ -67,6 +71,22 @@ class ProbeReport(NamedTuple):
         failed = {result.trial for result in self.results if result.trouble}
         sentences = [text for trial, text in _CONSEQUENCES.items() if trial in failed]
         return (*sentences, *([_LOOKS_FIRST] if self.looks_before_create else []))
+
+
+def try_config(config: RepositoryConfig) -> None:
+    """Open the store of a repository, and try its keys on a few bytes; asks no server.
+
+    Raises:
+        InvalidInputError: its URL, an option or a recipient cannot be used, or an extra is missing.
+        NotFoundError, NotAllowedError: the identity cannot be read, or opens nothing that is encrypted here.
+    """
+    open_store(config).close()
+    if config.identity:
+        identity_text(config.identity)
+    if config.recipients:
+        sealed = encrypt_bytes(_CONTENT, config.recipients)
+        if config.identity:
+            decrypt_bytes(sealed, config.identity)
 
 
 def probe(store: ObjectStore, *, keep: float = _ABANDONED_AFTER) -> ProbeReport:

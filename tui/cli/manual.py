@@ -10,19 +10,15 @@ from tui.cli.arguments.verbs import VERBS
 GROUPS = {
     "Snapshots": {
         "saved": "list the snapshots",
-        "save": "save the data of snaps as a new set",
-        "check-snapshot": "verify a set, or all of them",
-        "restore": "restore the data of a set",
+        "save": "save snaps' data",
+        "check-snapshot": "verify a set, or all",
+        "restore": "restore a set's data",
         "export-snapshot": "write a set to a file",
-        "import-snapshot": "read a set from a file",
-    },
-}
-GROUPS_IN_PAIRS = {
-    "Contents": {
+        "import-snapshot": "read a set of a file",
         "ls": "list a folder",
         "cat": "print a file",
         "find": "find files by name",
-        "diff": "compare snapshots or sets",
+        "diff": "compare sets",
         "open": "browse an export",
         "extract": "restore single files",
     },
@@ -30,17 +26,24 @@ GROUPS_IN_PAIRS = {
         "undo": "undo restores, forgets",
         "forget": "remove a set, or snaps of it",
         "prune": "forget what no rule keeps",
+        "retention": "expiry of automatic ones",
         "pin": "keep a set from going",
         "unpin": "let a pinned set go",
         "estimate": "show what a save would read",
-        "jobs": "list jobs",
         "doctor": "find leftovers of crashes",
-        "retention": "expiry of automatic ones",
-        "schedule": "what runs by a timer",
+        "jobs": "list jobs",
         "attach": "follow a running job",
-        "stop": "stop a running job",
         "finish": "complete interrupted jobs",
+        "stop": "stop a running job",
         "takeback": "roll back interrupted jobs",
+    },
+    "Off the machine, and by itself": {
+        "push": "copy sets to a repository",
+        "pull": "import a copy",
+        "copies": "list the copies of sets",
+        "repo": "add, test, list repositories",
+        "schedule": "what runs by a timer",
+        "config": "what is configured",
     },
 }
 _UNLISTED = {
@@ -51,11 +54,7 @@ _UNLISTED = {
     "version": "show the version",
     "help": "explain a verb, or list all of them",
 }
-SUMMARIES = {
-    name: text
-    for group in (*GROUPS.values(), *GROUPS_IN_PAIRS.values(), _UNLISTED)
-    for name, text in group.items()
-}
+SUMMARIES = {name: text for group in (*GROUPS.values(), _UNLISTED) for name, text in group.items()}
 EXIT_CODES = (
     "0 done, 1 failed, 2 usage, 3 partly done, 4 verification failed,\n"
     "5 refused beforehand, 11 busy, 77 not allowed, 130 cancelled."

@@ -22,6 +22,8 @@ VERBS = {
     "push": ("copies", "copies"),
     "pull": ("copies", "copies"),
     "copies": ("copies", "copies"),
+    "repo": ("configuration", "configuration"),
+    "config": ("configuration", "configuration"),
     "ls": ("contents", "inspect"),
     "cat": ("contents", "inspect"),
     "find": ("contents", "find"),

@@ -8,7 +8,7 @@ from tui.cli.arguments.parser import ENGINES, UsageError
 from tui.cli.arguments.reading import parser_of
 from tui.cli.arguments.verbs import VERBS
 from tui.cli.context import Context
-from tui.cli.manual import GROUPS, GROUPS_IN_PAIRS, page
+from tui.cli.manual import GROUPS, page
 from tui.cli.output import print_result
 
 
@@ -28,12 +28,9 @@ def _overview() -> Iterator[str]:
     yield "Usage: snapstow [--root DIR | --demo] [--json] [VERB] [ARGUMENT...]"
     for title, verbs in GROUPS.items():
         yield f"{title}:"
-        for name, summary in verbs.items():
-            yield f"  {name:16} {summary}"
-    for title, verbs in GROUPS_IN_PAIRS.items():
-        yield f"{title}:"
-        cells = [f"  {name:9} {summary:27}" for name, summary in verbs.items()]
+        width = max(map(len, verbs))
+        cells = [f"  {name:{width}}  {summary}" for name, summary in verbs.items()]
         pairs = zip_longest(cells[::2], cells[1::2], fillvalue="")
-        yield from (f"{left}{right}".rstrip() for left, right in pairs)
+        yield from (f"{left:40}{right}".rstrip() for left, right in pairs)
     yield f"Everywhere: --root DIR, --demo, --json, --engine {'|'.join(ENGINES)}"
     yield "More: 'snapstow help VERB', 'help browse' for the screens. Safe to try: --demo."

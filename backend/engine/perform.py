@@ -72,7 +72,7 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
         case Import():
             return engine.take_in(operation, progress, stream)
         case Push() | Pull() | CheckCopies() | ForgetCopies():
-            from backend.engine.copying import copy_sets
+            from backend.engine.copies.perform import copy_sets
 
             return copy_sets(operation, engine, progress)
         case _:

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from backend.config.values import ScheduleConfig
-from backend.engine.copying import opened_repository
+from backend.engine.copies.opening import opened_repository
 from backend.engine.protocol import Engine
 from backend.errors import InvalidInputError, SnapshotError
 from backend.format.timestamps import unix_time

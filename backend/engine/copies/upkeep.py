@@ -1,0 +1,88 @@
+"""Copies in a repository looked after: read back, forgotten, had back."""
+
+import time
+from collections.abc import Sequence
+
+from backend.errors import IntegrityError, NotAllowedError, NotFoundError
+from backend.model import CheckResult
+from backend.operations import CheckCopies, ForgetCopies
+from backend.progress import Progress
+from backend.repository import Copy, Repository, verify
+from backend.results import Result
+
+
+def check(operation: CheckCopies, repository: Repository, progress: Progress) -> Result:
+    """Read copies back; every one that is not what was stored is in the result.
+
+    Raises:
+        NotFoundError, InvalidInputError: there is no such copy, or its name is of several.
+        Cancelled: the job was stopped.
+    """
+    copies = _named(repository, operation.copies, progress)
+    due = _due(copies, operation)
+    verdicts = [_verdict(copy, copy.trouble) for copy in due if copy.trouble]
+    sound = [copy for copy in due if not copy.trouble]
+    left_out = []
+    if not operation.quick:
+        with progress.step("Reading back", sum(copy.stored for copy in sound), parts=len(sound)):
+            for copy in sound:
+                try:
+                    with progress.part(copy.name.short, copy.stored) as part:
+                        verify(repository, copy, part)
+                except (IntegrityError, NotFoundError) as fault:
+                    verdicts.append(_verdict(copy, str(fault)))
+                    continue
+                except NotAllowedError as reason:
+                    left_out.append(str(reason))
+                    continue
+                verdicts.append(_verdict(copy, ""))
+    return Result(
+        left_out=tuple(left_out),
+        verdicts=tuple(verdicts),
+        skipped=len(copies) - len(due),
+        copies=tuple(str(copy.name) for copy in due),
+    )
+
+
+def _due(copies: Sequence[Copy], operation: CheckCopies) -> list[Copy]:
+    """Those that are to be looked at: of a sample, the ones that were not read back for longest."""
+    latest = time.time() - operation.older_than
+    due = [copy for copy in copies if not operation.older_than or copy.checked < latest or copy.trouble]
+    if not operation.sample:
+        return due
+    most = sum(max(copy.stored, 0) for copy in due) * operation.sample / 100
+    sample, size = [], 0
+    for copy in sorted(due, key=lambda copy: copy.checked):
+        if size < most or copy.trouble:
+            sample.append(copy)
+            size += max(copy.stored, 0)
+    return sample
+
+
+def _verdict(copy: Copy, fault: str) -> CheckResult:
+    return CheckResult(copy.name.set_id, ", ".join(copy.snaps), str(copy.name), max(copy.stored, 0), fault)
+
+
+def forget(operation: ForgetCopies, repository: Repository, progress: Progress) -> Result:
+    """Let go of copies.
+
+    Raises:
+        NotFoundError, InvalidInputError: there is no such copy, or its name is of several.
+        Cancelled: the job was stopped; what was forgotten by then stays forgotten.
+    """
+    copies = _named(repository, operation.copies, progress)
+    freed = 0
+    with progress.step("Forgetting", parts=len(copies)):
+        for copy in copies:
+            progress.raise_if_cancelled()
+            freed += repository.forget(copy, at_once=operation.now)
+            progress.note(f"{copy.name.short} is forgotten in {repository.config.name}")
+    return Result(freed=freed, copies=tuple(str(copy.name) for copy in copies))
+
+
+def _named(repository: Repository, names: Sequence[str], progress: Progress) -> list[Copy]:
+    """The copies of these names, or all without any; NotFoundError where one is missing."""
+    copies = repository.copies(progress)
+    if not names:
+        return copies
+    return list({copy.name: copy for name in names for copy in [repository.find(name, copies)]}.values())

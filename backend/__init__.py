@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from backend.operations import (
         Check,
         CheckCopies,
+        Copying,
         Export,
         Extract,
         Finish,
@@ -64,6 +65,8 @@ if TYPE_CHECKING:
         Import,
         Operation,
         Prune,
+        PruneCopies,
+        Pruning,
         Pull,
         Push,
         Repair,

@@ -18,6 +18,7 @@ from backend.operations import (
     Import,
     Operation,
     Prune,
+    PruneCopies,
     Pull,
     Push,
     Repair,
@@ -44,8 +45,6 @@ def _subject(operation: Operation) -> list[str]:
     """The verb, and what it is about."""
     verb = operation.verb
     match operation:
-        case Prune():
-            return [verb, *([f"--repo={operation.repository}"] if operation.repository else [])]
         case Check() | Restore() | Forget():
             return [verb, str(operation.set_id or "--all")]
         case Export():
@@ -73,6 +72,8 @@ def _copies(operation: Copying) -> list[str]:
             return [Check.verb, f"--repo={repository}", *copies]
         case ForgetCopies(repository, copies):
             return [Forget.verb, f"--repo={repository}", *copies]
+        case PruneCopies(repository=repository):
+            return [Prune.verb, f"--repo={repository}"]
 
 
 def _options(verb: str, fields: Mapping[str, Any]) -> list[str]:

@@ -142,15 +142,13 @@ class Forget:
 
 
 @dataclass(frozen=True)
-class Prune:
-    """Forget what rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
+class Pruning:
+    """What rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
 
-    Without rules of its own (`RetentionRules`; `keep_within` is in seconds) it goes by those configured. With
-    a `repository` it is about the copies there. What goes is kept for `undo_window` seconds (0: not at all).
+    Without rules of its own (`RetentionRules`; `keep_within` is in seconds) it goes by those configured.
     `confirmed` are the ids of what a plan showed as going: nothing else goes then.
     """
 
-    verb: ClassVar[str] = "prune"
     snaps: tuple[str, ...] = ()
     keep_last: int = 0
     keep_hourly: int = 0
@@ -160,14 +158,16 @@ class Prune:
     keep_yearly: int = 0
     keep_within: int = 0
     free: int = 0
-    repository: str = ""
-    undo_window: int = DAY
     confirmed: tuple[str, ...] = field(default=(), compare=False)
 
-    @property
-    def action(self) -> Action:
-        """To forget here, or in a repository."""
-        return Action.FORGET_COPIES if self.repository else Action.FORGET
+
+@dataclass(frozen=True)
+class Prune(Pruning):
+    """Forget sets; what goes is kept for `undo_window` seconds (0: not at all)."""
+
+    verb: ClassVar[str] = "prune"
+    action: ClassVar[Action] = Action.FORGET
+    undo_window: int = DAY
 
 
 @dataclass(frozen=True)
@@ -266,6 +266,21 @@ class ForgetCopies:
 
 
 @dataclass(frozen=True)
+class PruneCopies(Pruning):
+    """Let go of copies in a repository, and of what uploads left there that died.
+
+    It is about those of this machine, or of `all_hosts`, each by itself; payloads stay for two days, unless
+    they are to go `now`.
+    """
+
+    verb: ClassVar[str] = "prune-copies"
+    action: ClassVar[Action] = Action.FORGET_COPIES
+    repository: str = ""
+    all_hosts: bool = False
+    now: bool = False
+
+
+@dataclass(frozen=True)
 class Repair:
     """Remove what crashes left: everything that `Engine.findings` offers to repair."""
 
@@ -292,7 +307,7 @@ class TakeBack:
 
 
 Ending: TypeAlias = Finish | TakeBack
-Copying: TypeAlias = Push | Pull | CheckCopies | ForgetCopies
+Copying: TypeAlias = Push | Pull | CheckCopies | ForgetCopies | PruneCopies
 Operation: TypeAlias = (
     Save | Check | Restore | Extract | Undo | Forget | Prune | Export | Import | Copying | Repair | Ending
 )
@@ -302,7 +317,7 @@ _SPELLINGS = {"target_dir": "to"}
 _FIELDS = {spelling: name for name, spelling in _SPELLINGS.items()}
 _OPERATIONS: tuple[type[Operation], ...] = (
     *(Save, Check, Restore, Extract, Undo),
-    *(Forget, Prune, Export, Import, Push, Pull, CheckCopies, ForgetCopies),
+    *(Forget, Prune, Export, Import, Push, Pull, CheckCopies, ForgetCopies, PruneCopies),
     *(Repair, Finish, TakeBack),
 )
 

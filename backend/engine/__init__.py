@@ -13,6 +13,7 @@ from backend.lazy import lazy_names
 if TYPE_CHECKING:
     from backend.engine.availability import Availability
     from backend.engine.copies.opening import opened_repository
+    from backend.engine.copies.pruning import plan_copy_pruning
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
     from backend.engine.launch import runner_of, worker_command

@@ -38,6 +38,7 @@ from backend.operations import (
     Import,
     Operation,
     Prune,
+    PruneCopies,
     Pull,
     Push,
     Repair,
@@ -71,7 +72,7 @@ def perform(operation: Operation, engine: Engine, progress: Progress, stream: in
             return engine.export(operation, progress, stream)
         case Import():
             return engine.take_in(operation, progress, stream)
-        case Push() | Pull() | CheckCopies() | ForgetCopies():
+        case Push() | Pull() | CheckCopies() | ForgetCopies() | PruneCopies():
             from backend.engine.copies.perform import copy_sets
 
             return copy_sets(operation, engine, progress)
@@ -96,7 +97,17 @@ def _put(operation: Restore | Extract | Undo, engine: Engine, progress: Progress
         case Extract():
             return engine.extract(operation, progress)
         case Undo():
-            return engine.undo(operation, progress)
+            return _undo(operation, engine, progress)
+
+
+def _undo(operation: Undo, engine: Engine, progress: Progress) -> Result:
+    """Take a job back, or have the copies back that it let go."""
+    record = engine.journal.record(operation.job) if operation.job else None
+    if record and record.verb in (ForgetCopies.verb, PruneCopies.verb):
+        from backend.engine.copies.upkeep import bring_back
+
+        return bring_back(engine, record, progress)
+    return engine.undo(operation, progress)
 
 
 def _mend(operation: Repair | Finish | TakeBack, engine: Engine, progress: Progress) -> Result:

@@ -1,16 +1,15 @@
 """Pruning: what rules, or a lack of room, let go, decided by `backend.policy` and forgotten as one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from backend.config import RetentionConfig, RetentionRules
 from backend.engine.protocol import Engine
-from backend.errors import BlockedError
 from backend.format.metadata import set_time
 from backend.format.timestamps import unix_time
 from backend.model import Snapshot, SnapshotSet
-from backend.operations import Forget, Prune
+from backend.operations import Forget, Prune, Pruning
 from backend.policy import Candidate, Decision, decide, free
 from backend.progress import Progress
 from backend.results import Result
@@ -59,7 +58,7 @@ def plan_prune(operation: Prune, engine: Engine) -> PrunePlan:
     return judged(operation, candidates_here(engine), engine)
 
 
-def judged(operation: Prune, candidates: Sequence[Candidate], engine: Engine) -> PrunePlan:
+def judged(operation: Pruning, candidates: Sequence[Candidate], engine: Engine) -> PrunePlan:
     """Judge candidates, from here or from a repository, by what a prune asks for, or what is configured."""
     now = engine.journal.clock.wall()
     if operation.free:
@@ -69,7 +68,7 @@ def judged(operation: Prune, candidates: Sequence[Candidate], engine: Engine) ->
     return PrunePlan(tuple(sorted(decisions, key=lambda decision: decision.kept)))
 
 
-def _rules(operation: Prune, engine: Engine) -> RetentionConfig:
+def _rules(operation: Pruning, engine: Engine) -> RetentionConfig:
     """The rules that the operation names, for all snaps; without any those that are configured."""
     rules = RetentionRules(**{name: getattr(operation, name) for name in vars(RetentionRules())})
     return engine.config.retention if rules.is_empty else RetentionConfig(rules)
@@ -118,16 +117,10 @@ def _saved_at(group: SnapshotSet) -> float:
 
 
 def prune(operation: Prune, engine: Engine, progress: Progress) -> Result:
-    """Let go what a plan says, as one that one undo brings back; what was not shown as going stays.
-
-    Raises:
-        BlockedError: it is about a repository.
-    """
-    if operation.repository:
-        raise BlockedError(f"cannot prune in {operation.repository}: that is not possible yet")
+    """Let go what a plan says, as one that one undo brings back; what was not shown as going stays."""
     plan = plan_prune(operation, engine)
     shown = set(operation.confirmed) or {candidate.id for candidate in plan.going}
-    for text in _changes(plan, shown):
+    for text in changes(plan, shown):
         progress.note(text)
     doomed = [
         Forget(int(candidate.id), undo_window=operation.undo_window)
@@ -137,15 +130,20 @@ def prune(operation: Prune, engine: Engine, progress: Progress) -> Result:
     result = engine.forget(doomed, progress) if doomed else Result()
     if not plan.missing:
         return result
-    short = f"{plan.missing} bytes less than wanted are freed: nothing else may go"
-    return replace(result, left_out=(*result.left_out, short))
+    return replace(result, left_out=(*result.left_out, shortage_text(plan)))
 
 
-def _changes(plan: PrunePlan, shown: set[str]) -> Iterator[str]:
-    """What is otherwise than when the plan was shown."""
+def shortage_text(plan: PrunePlan) -> str:
+    """Say that a plan frees less than was wanted."""
+    return f"{plan.missing} bytes less than wanted are freed: nothing else may go"
+
+
+def changes(plan: PrunePlan, shown: Collection[str]) -> Iterator[str]:
+    """Say what is otherwise than when a plan was shown, of which `shown` went."""
     for decision in plan.decisions:
-        name = decision.candidate.id
-        if decision.kept and name in shown:
-            yield f"set #{name} stays, other than the plan showed: {', '.join(decision.reasons)}"
-        elif not decision.kept and name not in shown:
-            yield f"set #{name} stays: the plan did not show it"
+        key = decision.candidate.id
+        name = f"set #{key}" if key.isdigit() else f"copy {key}"
+        if decision.kept and key in shown:
+            yield f"{name} stays, other than the plan showed: {', '.join(decision.reasons)}"
+        elif not decision.kept and key not in shown:
+            yield f"{name} stays: the plan did not show it"

@@ -245,6 +245,10 @@ class Repository:
         if key := parse_key(orphan.key):
             self._remove_payload(key.name)
 
+    def sweep(self) -> None:
+        """Remove what the store itself keeps of uploads that died, as far as it can list that."""
+        self.store.sweep(ORPHANED_AFTER)
+
     def _remove_payload(self, name: CopyName) -> None:
         for kind in (PAYLOAD, FORGOTTEN):
             for sealed in (False, True):

@@ -6,14 +6,14 @@ from enum import Enum
 from typing import Any
 
 from backend.errors import InvalidInputError
-from backend.operations import Check, CheckCopies, Operation, Push, Save
+from backend.operations import Check, CheckCopies, Operation, Prune, PruneCopies, Push, Save
 from backend.results import Result
 
 # What can be done night after night. A restore, an import or the like has its moment, and a person who wants
 # it; a forget names a set that there is only once: `prune` forgets by rules.
 STEP_VERBS = ("save", "check-snapshot", "push", "prune", "doctor")
 _MAKING_SAFE = (Save.verb, Check.verb, CheckCopies.verb, Push.verb)
-_LETTING_GO = ("prune",)
+_LETTING_GO = (Prune.verb, PruneCopies.verb)
 
 
 @dataclass(frozen=True)

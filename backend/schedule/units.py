@@ -162,8 +162,8 @@ def _is_below(place: str, tops: Sequence[str]) -> bool:
 
 def needs_network(schedule: ScheduleConfig) -> bool:
     """Whether a schedule may have to reach another machine: for a repository, or for notices."""
-    words = [word for step in schedule.steps for word in step.split()]
-    return bool(schedule.notify) or any(word == "push" or word.startswith("--repo") for word in words)
+    arguments = [word for step in schedule.steps for word in step.split()]
+    return bool(schedule.notify) or any(word == "push" or word.startswith("--repo") for word in arguments)
 
 
 def _timer(schedule: ScheduleConfig, calendar: Calendar) -> str:

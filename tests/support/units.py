@@ -66,8 +66,8 @@ def started_words(service: Path, scratch: Path) -> list[str]:
 
 def _words(line: str) -> list[str]:
     """The words of a line as systemd quotes them."""
-    words = re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line)
-    return [_bare(word) for word in words]
+    quoted = re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line)
+    return [_bare(word) for word in quoted]
 
 
 def _bare(word: str) -> str:

@@ -1,16 +1,14 @@
 """How what has to do with a repository ended, in words."""
 
-from backend import CheckCopies, ForgetCopies, Pull, Push, Result
+from backend import CheckCopies, Copying, ForgetCopies, PruneCopies, Pull, Push, Result, Undo
 from backend.repository import parse_copy_name
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_table
 from tui.phrases import count_phrase
-from tui.text import plain
+from tui.text import amount_text, plain
 
 
-def tell_copies(
-    context: Context, operation: Push | Pull | CheckCopies | ForgetCopies, result: Result
-) -> None:
+def tell_copies(context: Context, operation: Copying, result: Result) -> None:
     """Print how it ended."""
     match operation:
         case Push():
@@ -19,9 +17,20 @@ def tell_copies(
             _tell_pulled(context, operation, result)
         case CheckCopies():
             _tell_checked(operation, result)
-        case ForgetCopies(repository, now=now):
-            kept = "" if now else "; they can be had back for two days"
-            print_result(f"Forgot {_copies(len(result.copies))} in {plain(repository)}{kept}.")
+        case ForgetCopies(repository) | PruneCopies(repository=repository):
+            _tell_forgotten(context, repository, result)
+
+
+def _tell_forgotten(context: Context, repository: str, result: Result) -> None:
+    where = plain(repository)
+    print_result(
+        f"Forgot {_copies(len(result.copies))} in {where}." if result.copies else f"Nothing goes in {where}."
+    )
+    if result.freed:
+        print_status(f"{amount_text(result.freed)} are free there.")
+    if result.undo_job:
+        again = context.command(Undo(result.undo_job))
+        print_status("What they take is kept there for two days. To undo:", f"  {again}")
 
 
 def _pushed(operation: Push, result: Result) -> str:

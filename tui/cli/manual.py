@@ -24,7 +24,7 @@ GROUPS = {
     },
     "Maintenance": {
         "undo": "undo restores, forgets",
-        "forget": "remove a set, or snaps of it",
+        "forget": "remove a set, or snaps",
         "prune": "forget what no rule keeps",
         "retention": "expiry of automatic ones",
         "pin": "keep a set from going",
@@ -41,7 +41,7 @@ GROUPS = {
         "push": "copy sets to a repository",
         "pull": "import a copy",
         "copies": "list the copies of sets",
-        "repo": "add, test, list repositories",
+        "repo": "add, list repositories",
         "schedule": "what runs by a timer",
         "config": "what is configured",
     },

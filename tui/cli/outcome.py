@@ -17,6 +17,7 @@ from backend import (
     InvalidInputError,
     Operation,
     Prune,
+    PruneCopies,
     Pull,
     Push,
     Repair,
@@ -101,7 +102,7 @@ class _Outcome:
                 self._exported(operation)
             case Forget() | Prune():
                 self._let_go(operation)
-            case Push() | Pull() | CheckCopies() | ForgetCopies():
+            case Push() | Pull() | CheckCopies() | ForgetCopies() | PruneCopies():
                 from tui.cli.copies_outcome import tell_copies
 
                 tell_copies(self._context, operation, self._result)
@@ -123,6 +124,10 @@ class _Outcome:
                 where = f" into {beside}; nothing was replaced" if beside else ""
                 return f"Restored snapshot {self._name(operation)}{_of_snaps(snaps)}{where}."
             case Undo(job=job):
+                if result.copies:
+                    return (
+                        f"Undid job {job}: {count_phrase(len(result.copies), 'copy is', 'copies are')} back."
+                    )
                 if result.sets:
                     sets = ", ".join(f"#{number}" for number in result.sets)
                     back = (

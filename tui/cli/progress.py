@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Self
+from typing import Self, TypeVar
 
 from backend import Event, Noted, Progress, event_json
+from tui.cli.context import Context
 from tui.cli.output import print_status
 from tui.session.job_progress import LONGEST, ProgressFold
 from tui.text import cells, cut_middle, plain
@@ -23,6 +24,17 @@ _BAR, _SHORTEST_PART, _FIGURES = 20, 8, 62  # columns
 _ECHO = "^C"  # what a terminal adds to the line, which must not wrap then
 _STOPPING = b"Stopping, and undoing what was done..."
 _TOO_LATE = b"Too late to stop, finishing..."
+
+
+Outcome = TypeVar("Outcome")
+
+
+def interruptible(context: Context, look: Callable[[Progress], Outcome]) -> Outcome:
+    """Look something up that may take long: its progress is shown, and a signal stops it."""
+    with Foreground(json=context.json, data_out=True) as foreground:
+        progress = Progress(foreground.handle)
+        foreground.watch(progress)
+        return look(progress)
 
 
 class Foreground:

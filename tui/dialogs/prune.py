@@ -136,9 +136,9 @@ class AskPrune(Dialog[Prune | None]):
         if plan is None:
             return styled("looking what would go…")
         if not plan.going:
-            return styled(" ".join(plan_sentences(plan, 0)))
+            return styled(" ".join(plan_sentences(plan, self._operation)))
         going, every = len(plan.going), len(plan.decisions)
-        text = f"{going} of {count_phrase(every, 'set')}: {freed_text(plan, self._operation.undo_window)}"
+        text = f"{going} of {count_phrase(every, 'set')}: {freed_text(plan, self._operation)}"
         short = f"; {amount_text(plan.missing)} less than wanted" if plan.missing else ""
         fault = f" (nothing is kept: {self._fault})" if self._fault else ""
         return Content.assemble((text, BAD if self._is_final else ""), (short, WARN), fault)

@@ -276,7 +276,7 @@ def ask_prune(desk: Desk, snaps: tuple[str, ...]) -> Prune:
         desk.console.say(f"{what}, {snaps_text(candidate)}: {reasons_text(decision)}.")
     if fault:
         desk.console.say(f"Nothing is kept for an undo: {fault}.")
-    desk.console.say(same_as(desk, wanted), *plan_sentences(plan, wanted.undo_window))
+    desk.console.say(same_as(desk, wanted), *plan_sentences(plan, wanted))
     if not plan.going:
         raise Dropped
     question = f"Forget {count_phrase(len(plan.going), 'set')}?"

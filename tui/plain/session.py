@@ -19,6 +19,7 @@ from backend import (
     TakeBack,
 )
 from tui.plain.console import CANCEL, Console, Dropped, EndOfInput
+from tui.plain.copies import ask_pull, ask_push
 from tui.plain.extract import ask_extract
 from tui.plain.follow import Desk, follow, start
 from tui.plain.lists import PAGE, Lists
@@ -129,7 +130,12 @@ class Session:
 
     def read(self, verb: str, arguments: Sequence[str]) -> None:
         """Tell what the verb of the command line prints, its columns separated by commas."""
-        changes = {"doctor": "--repair" in arguments, "retention": bool(arguments)}
+        changes = {
+            "doctor": "--repair" in arguments,
+            "retention": bool(arguments),
+            "repo": bool(arguments and arguments[0] != "list"),
+            "schedule": bool(arguments and arguments[0] != "list"),
+        }
         if self._desk.place.read_only and changes.get(verb):
             raise NotAllowedError(f"cannot change anything with {verb}: this session is read-only")
         self.lists.tell([_COLUMNS.sub(", ", line.strip()) for line in self._desk.read([verb, *arguments])])
@@ -234,6 +240,16 @@ class Session:
         if self._desk.place.read_only:
             raise NotAllowedError(f"cannot {verb}: this session is read-only")
 
+    def push(self, arguments: Sequence[str]) -> None:
+        """Copy a set into a repository."""
+        part, _ = self._set("push", arguments[:1])
+        start(self._desk, ask_push(self._desk, part.set_id, " ".join(arguments[1:])))
+
+    def pull(self, arguments: Sequence[str]) -> None:
+        """Import a copy from a repository."""
+        self._demand(Action.PULL)
+        start(self._desk, ask_pull(self._desk, " ".join(arguments)))
+
     def attach(self, arguments: Sequence[str]) -> None:
         """Follow a job."""
         follow(self._desk, self._job("attach", arguments))
@@ -310,6 +326,12 @@ VERBS = {
     "prune": Verb(Session.prune, "", "forget what no rule keeps, or what frees room, after showing the plan"),
     "pin": Verb(Session.pin, "N", "keep a set from going; pin N and a note"),
     "unpin": Verb(Session.unpin, "N", "let a pinned set go again"),
+    "push": Verb(Session.push, "N", "copy a set to a repository; push N and its name"),
+    "pull": Verb(Session.pull, "", "import a copy; pull and repository:number"),
+    "copies": _reading("copies", "", "list which sets have copies where"),
+    "repo": _reading("repo", "", "list the repositories"),
+    "config": _reading("config", "", "show what is configured; config check looks whether it can work"),
+    "schedule": _reading("schedule", "", "list what runs by a timer"),
     "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),
     "attach": Verb(Session.attach, "", "follow a running job; attach and a number for one of several"),
     "stop": Verb(Session.stop, "", "stop a running job, and undo it"),

@@ -14,6 +14,7 @@ from backend import (
     Import,
     Operation,
     Prune,
+    PruneCopies,
     Pull,
     Push,
     Repair,
@@ -29,6 +30,7 @@ _WORDS = {
     TakeBack.verb: "roll back",
     CheckCopies.verb: "check copies",
     ForgetCopies.verb: "forget copies",
+    PruneCopies.verb: "prune copies",
 }
 
 
@@ -40,7 +42,7 @@ def operation_title(operation: Operation | UnknownOperation) -> str:
 
 def _object(operation: Operation | UnknownOperation) -> str:
     match operation:
-        case Save(snaps=snaps):
+        case Save(snaps=snaps) | Prune(snaps):
             return _listed(snaps) or "all snaps"
         case Check(set_id=0, snaps=snaps):
             return _listed(snaps) or "all sets"
@@ -57,7 +59,7 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return f"{paths} of {source}{_destination(operation)}"
         case Import(file):
             return os.path.basename(file)
-        case Push() | Pull() | CheckCopies() | ForgetCopies() | Prune():
+        case Push() | Pull() | CheckCopies() | ForgetCopies() | PruneCopies():
             return _of_places(operation)
         case UnknownOperation():
             return ""
@@ -65,10 +67,10 @@ def _object(operation: Operation | UnknownOperation) -> str:
             return _mended(operation)
 
 
-def _of_places(operation: Push | Pull | CheckCopies | ForgetCopies | Prune) -> str:
+def _of_places(operation: Push | Pull | CheckCopies | ForgetCopies | PruneCopies) -> str:
     match operation:
-        case Prune(snaps, repository=repository):
-            return (_listed(snaps) or "all snaps") + (f" in {repository}" if repository else "")
+        case PruneCopies(snaps, repository=repository):
+            return f"{_listed(snaps) or 'all snaps'} in {repository}"
         case Push(repository, sets):
             which = _listed(tuple(f"#{number}" for number in sets)) or (
                 "new sets" if operation.new else "all sets"

@@ -1,11 +1,12 @@
 """What has to do with a repository, carried out by whichever engine answers here."""
 
 from backend.engine.copies.opening import opened_repository
+from backend.engine.copies.pruning import prune
 from backend.engine.copies.pulling import pull
 from backend.engine.copies.pushing import push
 from backend.engine.copies.upkeep import check, forget
 from backend.engine.protocol import Engine
-from backend.operations import CheckCopies, Copying, ForgetCopies, Pull, Push
+from backend.operations import CheckCopies, Copying, ForgetCopies, PruneCopies, Pull, Push
 from backend.progress import Progress
 from backend.results import Result
 
@@ -29,3 +30,5 @@ def copy_sets(operation: Copying, engine: Engine, progress: Progress) -> Result:
                 return check(operation, repository, progress)
             case ForgetCopies():
                 return forget(operation, repository, progress)
+            case PruneCopies():
+                return prune(engine, operation, repository, progress)

@@ -3,11 +3,14 @@
 import time
 from collections.abc import Sequence
 
+from backend.engine.copies.opening import opened_repository
+from backend.engine.protocol import Engine
 from backend.errors import IntegrityError, NotAllowedError, NotFoundError
+from backend.jobs.record import JobRecord
 from backend.model import CheckResult
-from backend.operations import CheckCopies, ForgetCopies
+from backend.operations import CheckCopies, ForgetCopies, PruneCopies
 from backend.progress import Progress
-from backend.repository import Copy, Repository, verify
+from backend.repository import Copy, Repository, parse_copy_name, verify
 from backend.results import Result
 
 
@@ -77,7 +80,38 @@ def forget(operation: ForgetCopies, repository: Repository, progress: Progress) 
             progress.raise_if_cancelled()
             freed += repository.forget(copy, at_once=operation.now)
             progress.note(f"{copy.name.short} is forgotten in {repository.config.name}")
-    return Result(freed=freed, copies=tuple(str(copy.name) for copy in copies))
+    return Result(
+        freed=freed,
+        copies=tuple(str(copy.name) for copy in copies),
+        undo_job=0 if operation.now else int(progress.name),
+    )
+
+
+def bring_back(engine: Engine, record: JobRecord, progress: Progress) -> Result:
+    """Have the copies back that a job let go, those that were not removed for good meanwhile.
+
+    Raises:
+        NotFoundError: all of them were, or the job let none go.
+        StoreUnreachableError, StoreRefusedError, StoreError: the repository did not do its part.
+    """
+    names = [name for text in record.result.copies if (name := parse_copy_name(text))]
+    operation = record.operation
+    if not isinstance(operation, ForgetCopies | PruneCopies) or not names or record.result.undone:
+        raise NotFoundError(f"job {record.id} cannot be undone: it let go of no copy that is not back")
+    lost = []
+    with (
+        opened_repository(engine, operation.repository) as repository,
+        progress.step("Bringing back", parts=len(names)),
+    ):
+        for name in names:
+            try:
+                repository.bring_back(name)
+            except NotFoundError as loss:
+                lost.append(str(loss))
+    if len(lost) == len(names):
+        raise NotFoundError(f"job {record.id} cannot be undone: {lost[0]}")
+    engine.journal.note_undone(record, int(progress.name))
+    return Result(left_out=tuple(lost), copies=tuple(map(str, names)))
 
 
 def _named(repository: Repository, names: Sequence[str], progress: Progress) -> list[Copy]:

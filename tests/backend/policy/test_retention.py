@@ -89,8 +89,8 @@ def test_set_of_several_snaps_stays_when_one_of_them_wants_it() -> None:
 
 def test_snap_with_rules_of_its_own_goes_by_them_alone() -> None:
     sets = [a_set(1, 3, "keepass"), a_set(2, 2, "keepass"), a_set(3, 3), a_set(4, 2)]
-    own = RetentionConfig(RetentionRules(keep_last=1), {"keepass": RetentionRules(keep_last=2)})
-    assert gone(judged(sets, own)) == ["#3"]
+    special = RetentionConfig(RetentionRules(keep_last=1), {"keepass": RetentionRules(keep_last=2)})
+    assert gone(judged(sets, special)) == ["#3"]
     without = RetentionConfig(RetentionRules(), {"keepass": RetentionRules(keep_last=1)})
     decisions = judged(sets, without)
     assert gone(decisions) == ["#1"]
@@ -179,7 +179,7 @@ def kept_of(sets: list[Candidate], retention: RetentionConfig, now: float = NOW)
 
 
 @given(sets=SETS, retention=CONFIGS, now=TIMES)
-def test_what_is_protected_stays_whatever_the_rules_and_the_clock(
+def test_protected_sets_stay_whatever_the_rules_and_the_clock(
     sets: list[Candidate], retention: RetentionConfig, now: float
 ) -> None:
     kept = kept_of(sets, retention, now)

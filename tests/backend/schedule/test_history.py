@@ -50,7 +50,7 @@ json_value = st.recursive(
 
 
 @given(st.sampled_from(sorted(RECORD.to_json())), json_value)
-def test_whatever_stands_in_a_field_is_a_record_or_none(
+def test_fields_of_any_kind_make_a_record_or_none(
     tmp_path_factory: pytest.TempPathFactory, key: str, value: object
 ) -> None:
     document = {"format": 1, **RECORD.to_json(), key: value}

@@ -124,6 +124,6 @@ def test_a_schedule_without_addresses_needs_no_apprise(
     assert run(engine, schedule(("save", SAVES))).troubles == ()
 
 
-def test_what_failed_besides_the_steps_is_in_the_notice() -> None:
+def test_failures_besides_the_steps_are_in_the_notice() -> None:
     record = RunRecord("n", 1, exit=3, steps=(StepRecord("save", "done"),), troubles=("cannot write",))
     assert notices.body(record) == "1. save: done\nAlso: cannot write"

@@ -62,7 +62,7 @@ def test_a_schedule_may_do_little_besides_its_work(
     assert exposure(service) <= most
 
 
-def test_what_a_schedule_cannot_do_without_is_open(tmp_path: Path) -> None:
+def test_directories_that_a_schedule_cannot_do_without_are_open(tmp_path: Path) -> None:
     text = made(*PUSHING).service
     assert "ProtectHome" not in text  # an interrupted restore is ended there
     for capability in ("DAC_READ_SEARCH", "DAC_OVERRIDE", "CHOWN", "FOWNER", "SETUID", "SETGID", "KILL"):
@@ -83,10 +83,10 @@ word = st.text(
 @example(["a b", "", "%h %% 100%", "$HOME ${HOME} $$", "\\x41 \\", "'q' \"q\"", ";", "-c", "@", "ä€🙂"])
 @example(["import json\nprint(1)\t", "line\n\nline\\n"])
 def test_words_reach_the_program_as_they_are(
-    tmp_path_factory: pytest.TempPathFactory, words: list[str]
+    tmp_path_factory: pytest.TempPathFactory, arguments: list[str]
 ) -> None:
     folder = tmp_path_factory.mktemp("units")
-    command = [PROGRAM, *words]
+    command = [PROGRAM, *arguments]
     service, timer = put(made(start=START._replace(command=command)), folder)
     assert verified(service, timer) == ""
     assert started_words(service, folder / "scratch") == command
@@ -141,7 +141,7 @@ def test_the_network_is_there_where_it_is_needed_and_else_not(
 
 
 @pytest.mark.parametrize("place", ["/tmp/repo", "/var/tmp/repo", "/tmp/../tmp/repo"])
-def test_what_a_schedule_keeps_below_tmp_is_not_kept_in_a_tmp_that_vanishes(place: str) -> None:
+def test_places_below_tmp_are_not_in_a_tmp_that_vanishes(place: str) -> None:
     assert "PrivateTmp=yes" in made(config=CONFIG).service
     repository = RepositoryConfig("offsite", f"file://{place}")
     assert "PrivateTmp" not in made(config=Config("", {"offsite": repository})).service
@@ -151,7 +151,7 @@ def test_what_a_schedule_keeps_below_tmp_is_not_kept_in_a_tmp_that_vanishes(plac
 
 
 @pytest.mark.parametrize("place", ["/usr/local/backup", "/etc/x", "/boot/y"])
-def test_what_a_schedule_writes_below_the_system_is_not_made_read_only(place: str) -> None:
+def test_places_below_the_system_that_are_written_are_not_read_only(place: str) -> None:
     assert "ProtectSystem=full" in made().service
     assert "ProtectSystem" not in made(metrics=f"{place}/x.prom").service
 

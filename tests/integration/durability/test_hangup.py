@@ -94,7 +94,7 @@ def add_set(world: World) -> None:
 def export_set(world: World) -> None:
     add_set(world)
     Snapstow(world)("export-snapshot", "1", f"{world.root}/in.snapshot")
-    Snapstow(world)("forget", "1")
+    Snapstow(world)("forget", "1", "--now")
     for number in (1, 2):
         folder = world.root / f"var/lib/snapstow/jobs/{number}"
         for name in os.listdir(folder):
@@ -116,7 +116,7 @@ def is_restored(story: Story) -> bool:
 
 def is_exported(story: Story) -> bool:
     assert sorted(os.listdir(story.world.root)).count("out.snapshot") == 1
-    assert story.command("forget", "1").code == 0
+    assert story.command("forget", "1", "--now").code == 0
     again = story.command("import-snapshot", f"{story.world.root}/out.snapshot")
     return again.code == 0 and is_there(story, 2)
 

@@ -88,7 +88,7 @@ def test_snapd_takes_in_what_we_export(rich: RealSnapd) -> None:
     file = rich.base / "export"
     ours(rich, "save")
     ours(rich, "export-snapshot", "1", str(file))
-    ours(rich, "forget", "1")
+    ours(rich, "forget", "1", "--now")
     rich.start()
     taken = rich.take_in(file.read_bytes())["result"]
     assert sorted(taken["snaps"]) == ["hello", "storey"]

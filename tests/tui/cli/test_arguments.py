@@ -127,7 +127,7 @@ class TestUnderstood:
         assert parse(["saved", name, "-"]).arguments.snaps == (name, "-")
         forgotten = parse(["forget", "1", "--", name, "--wait"]).arguments
         assert isinstance(forgotten, ForgetArgs)
-        assert (forgotten.set_id, forgotten.snaps) == (SetId(1, "1"), (name, "--wait"))
+        assert (forgotten.set_id, forgotten.snaps) == ("1", (name, "--wait"))
         assert (forgotten.wait, forgotten.no_wait) == (False, False)
 
 
@@ -188,7 +188,7 @@ class TestRefused:
 
     def test_there_is_no_set_0(self) -> None:
         with pytest.raises(InvalidInputError, match="requires snapshot set ID"):
-            parse(["forget", "0"])
+            parse(["restore", "0"])
 
 
 arguments = st.sampled_from([*VERBS, "--", "-", "--id", "--root", "--demo", "--help", "--users=x", "1"])

@@ -94,9 +94,9 @@ class TestOneEngine:
     def test_is_made(self, line: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         opened = []
 
-        def counting(root: str, kind: str) -> Engine:
+        def counting(root: str, kind: str, config: str) -> Engine:
             opened.append(root)
-            return open_engine(root, kind)
+            return open_engine(root, kind, config)
 
         monkeypatch.setattr("tui.cli.context.open_engine", counting)
         snapstow(*line.split())

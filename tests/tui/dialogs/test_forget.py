@@ -131,7 +131,7 @@ def test_the_newest_verified_copy_that_is_left_is_named(world: World, left: Chec
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-def test_what_is_kept_is_forgotten_by_enter(world: World, size: tuple[int, int]) -> None:
+def test_a_set_that_is_kept_for_an_undo_is_forgotten_by_enter(world: World, size: tuple[int, int]) -> None:
     async def tell(user: Patient) -> None:
         stock = place_of(user).inventory()
         await user.is_asked(AskForget(list(stock.sets), stock, ("--demo",)))

@@ -283,7 +283,7 @@ class TestOtherVerbs:
     def test_pins_and_prune(self, world: World) -> None:
         for number in (1, 2, 3):
             world.add(number, "foo", time=f"2026-11-2{number}T09:00:00Z")
-        output = talk(world, "pin 1 before 31", "prune", "20 apples", "1 TB", "yes", "undo", "2", "yes")
+        output = talk(world, "pin 1 before 31", "prune", "20 apples", "1 TB", "yes", "undo 1", "yes")
         assert "Set 1 is pinned: before 31." in output
         assert "Type an amount such as 20 GB or 500 MB, or rules." in output
         assert "Set 2 goes, " in output

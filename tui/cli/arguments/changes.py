@@ -84,13 +84,14 @@ class UndoArgs(NamedTuple):
 
 
 class ForgetArgs(NamedTuple):
-    """What to remove; `undo_window` 0 stands for the default."""
+    """What to remove; `undo_window` 0 stands for the default. With `repo` the operands are copies there."""
 
-    set_id: SetId
+    set_id: str
     snaps: tuple[str, ...]
     undo_window: int
     now: bool
     pinned: bool
+    repo: str
     wait: bool
     no_wait: bool
 
@@ -212,16 +213,21 @@ def forget(parser: Parser) -> type[ForgetArgs]:
     """Describe `forget`."""
     parser.describe(
         "Removes a set. Its files are kept for a day, `undo` brings them back; but not\n"
-        "with --now, or where less than a tenth of the disk is free.",
+        "with --now, or where less than a tenth of the disk is free. Copies in a\n"
+        "repository are kept for two days.",
         "forget 3",
         "forget 3 nextcloud --undo-window 7d",
+        "forget --repo offsite 3",
     )
-    add_set_id(parser)
+    parser.operand("set_id", "ID", "the set", missing="`<id>`")
     add_snaps(parser)
     add_forget_window(parser)
     parser.flag("pinned", "also a set that is pinned")
+    add_repo(parser, "the copies in this repository (ID...: of these)")
     add_wait(parser)
     add_no_wait(parser)
+    parser.exclude("repo", "undo-window")
+    parser.exclude("repo", "pinned")
     return ForgetArgs
 
 

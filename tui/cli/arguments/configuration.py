@@ -32,8 +32,8 @@ class RepoArgs(NamedTuple):
 def config(parser: Parser) -> type[ConfigArgs]:
     """Describe `config`."""
     parser.describe(
-        "Shows what is configured, and on which line of the file; check also looks whether\n"
-        "repositories can be opened, keys be used and steps of schedules be understood.",
+        "Shows what is configured, and on which line of the file; check also looks\n"
+        "whether repositories can be opened, keys used, steps of schedules understood.",
         "config",
         "config check",
     )
@@ -47,10 +47,10 @@ def config(parser: Parser) -> type[ConfigArgs]:
 def repo(parser: Parser) -> type[RepoArgs]:
     """Describe `repo`."""
     parser.describe(
-        "Lists the repositories of the configuration, adds one to it or removes one (its\n"
-        "copies stay), or tries what its store can do and removes what it wrote for that.\n"
-        "URL is s3://BUCKET/PATH, gs://…, az://…, file:///PATH or rclone:REMOTE:PATH.",
-        "repo add offsite s3://backups/snaps --recipient age1…",
+        "Lists the repositories of the configuration, adds one to it, removes one from\n"
+        "it (its copies stay), or tries what its store can do, and leaves nothing there.\n"
+        "URL is s3://BUCKET/PATH, gs://..., az://..., file:///PATH, rclone:REMOTE:PATH.",
+        "repo add offsite s3://backups/snaps --recipient age1abc...",
         "repo test offsite",
         "repo remove offsite",
     )
@@ -61,7 +61,7 @@ def repo(parser: Parser) -> type[RepoArgs]:
     parser.operand("url", "URL", "where it is (with add)")
     parser.option("endpoint", "URL", "a server of one's own that speaks S3")
     parser.option("region", "NAME", "the region of the bucket")
-    text = "encrypt for this key: age1…, ssh-…; may be repeated"
+    text = "encrypt for this key: age1..., ssh-...; may be repeated"
     parser.option("recipient", "KEY", text, dest="recipients", default=[], action="append")
     parser.option("identity", "FILE", "the key that reads copies back here", type=absolute)
     parser.option("ca-file", "FILE", "trust this authority (PEM)", type=absolute)

@@ -24,6 +24,7 @@ class PruneArgs(NamedTuple):
     keep_within: int
     free: int
     repo: str
+    all_hosts: bool
     undo_window: int
     now: bool
     no_wait: bool
@@ -45,8 +46,8 @@ class UnpinArgs(NamedTuple):
 def prune(parser: Parser) -> type[PruneArgs]:
     """Describe `prune`."""
     parser.describe(
-        "Forgets the sets that no rule keeps: rules of flags, else those configured. What\n"
-        "is pinned, automatic, the newest or newest verified set of a snap never goes.\n"
+        "Forgets the sets that no rule keeps: rules of flags, else those configured.\n"
+        "What is pinned, automatic, the newest or newest verified set of a snap stays.\n"
         "`undo` brings all of it back for a day. --plan only shows what would go, why.",
         "prune --plan",
         "prune --keep-daily 7 --keep-weekly 4",
@@ -70,9 +71,11 @@ def prune(parser: Parser) -> type[PruneArgs]:
     for rule in ("last", *PERIODS, "within"):
         parser.exclude("free", f"keep-{rule}")
     add_repo(parser, "the copies in this repository instead")
+    parser.flag("all-hosts", "with --repo: copies of other machines too")
     add_forget_window(parser)
     add_no_wait(parser)
     parser.exclude("plan", "no-wait")
+    parser.exclude("repo", "undo-window")
     return PruneArgs
 
 

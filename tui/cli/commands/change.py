@@ -3,7 +3,7 @@
 Messages about what was left out go to standard error; standard output carries results only.
 """
 
-from backend import Check, Export, Forget, Import, NotFoundError, Restore, Save, Undo
+from backend import Check, Export, Forget, ForgetCopies, Import, NotFoundError, Restore, Save, Undo
 from tui.cli.arguments.changes import (
     CheckArgs,
     ExportArgs,
@@ -116,15 +116,19 @@ def undo(context: Context, args: UndoArgs) -> int:
 
 
 def forget(context: Context, args: ForgetArgs) -> int:
-    """Remove a set, or snaps of it."""
+    """Remove a set, or snaps of it, or copies in a repository."""
+    if args.repo:
+        copies = ForgetCopies(args.repo, (args.set_id, *args.snaps), args.now)
+        return perform(context, copies, no_wait=args.no_wait)
+    number, text = set_id(args.set_id)
     operation = Forget(
-        set_id=args.set_id.number,
+        set_id=number,
         snaps=args.snaps,
         wait=args.wait,
         undo_window=forget_window(context, args.undo_window, now=args.now),
         pinned=args.pinned,
     )
-    return perform(context, operation, typed=AsTyped(set_id=args.set_id.text), no_wait=args.no_wait)
+    return perform(context, operation, typed=AsTyped(set_id=text), no_wait=args.no_wait)
 
 
 def forget_window(context: Context, undo_window: int, *, now: bool) -> int:

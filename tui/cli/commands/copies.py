@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from backend import CheckCopies, NotFoundError, Progress, Pull, Push, SnapshotError
+from backend import CheckCopies, NotFoundError, Pull, Push, SnapshotError
 from backend.engine import opened_repository
 from backend.format import minute_text
 from backend.repository import Copy, content_hash_of
@@ -14,7 +14,7 @@ from tui.cli.arguments.parser import UsageError
 from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status, show_rows
-from tui.cli.progress import Foreground
+from tui.cli.progress import interruptible
 from tui.text import age_text, amount_text, plain
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def check_copies_operation(args: "CheckArgs") -> CheckCopies:
 def saved_copies(context: Context, args: "SavedArgs") -> int:
     """List the copies in a repository: of this machine, or of all."""
     with opened_repository(context.engine, args.repo) as repository:
-        copies = _listed(context, repository.copies)
+        copies = interruptible(context, repository.copies)
         chosen = [
             copy
             for copy in copies
@@ -95,7 +95,7 @@ def copies(context: Context, args: CopiesArgs) -> int:
     for name in names:
         try:
             with opened_repository(context.engine, name) as repository:
-                stored = _listed(context, repository.copies)
+                stored = interruptible(context, repository.copies)
         except SnapshotError as failure:
             failures += 1
             print_status(f"Note: {plain(name)} could not be asked: {plain(str(failure))}")
@@ -110,14 +110,6 @@ def copies(context: Context, args: CopiesArgs) -> int:
     else:
         show_rows(rows, empty="No copies found." if names else "No repository is configured: see repo add.")
     return 3 if failures else 0
-
-
-def _listed(context: Context, list_copies: Callable[[Progress], list[Copy]]) -> list[Copy]:
-    """The copies, listed so that a signal stops it."""
-    with Foreground(json=context.json, data_out=True) as foreground:
-        progress = Progress(foreground.handle)
-        foreground.watch(progress)
-        return list_copies(progress)
 
 
 def _table(copies: Sequence[Copy], *, abs_time: bool) -> Iterator[tuple[str, ...]]:

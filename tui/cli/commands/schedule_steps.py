@@ -13,6 +13,7 @@ from tui.cli.arguments.place import DoctorArgs
 from tui.cli.arguments.reading import CommandLine, parse
 from tui.cli.commands.change import check_operation, save_operation
 from tui.cli.commands.copies import check_copies_operation, push_operation
+from tui.cli.commands.keeping import prune_operation
 
 
 def schedule_of(config: Config, name: str) -> Schedule:
@@ -39,9 +40,9 @@ def steps_of(config: Config, schedule: ScheduleConfig) -> list[Step]:
 
 def _operation(config: Config, schedule: ScheduleConfig, number: int, text: str) -> Operation:
     try:
-        words = shlex.split(text)
-        demand_step(words[0] if words else "")
-        line = parse(words)
+        arguments = shlex.split(text)
+        demand_step(arguments[0] if arguments else "")
+        line = parse(arguments)
         _demand_plain(line)
         return _OPERATIONS[line.verb](line.arguments)
     except (UsageError, InvalidInputError, ValueError) as mistake:
@@ -78,5 +79,6 @@ _OPERATIONS: Mapping[str, Callable[[Any], Operation]] = {
     "save": save_operation,
     "check-snapshot": _check,
     "push": push_operation,
+    "prune": prune_operation,
     "doctor": _doctor,
 }

@@ -93,7 +93,7 @@ class TestPrune:
         assert "no rule keeps it, 3 newer sets" in done.out
         assert "last 1 of 2; newest of hello; the only copy of other" in done.out
         assert "2 sets of 4 go: " in done.out
-        assert "hello: no verified set is left." in done.out
+        assert "hello: no verified one is left." in done.out
         assert done.out.endswith(f"To do it: snapstow --root {snapstow.world.root} prune --keep-last=2\n")
         assert listed(snapstow) == [1, 2, 3, 4]
 
@@ -162,7 +162,8 @@ SIZES: list[tuple[str, int]] = [
     ("20GB", 20 * 10**9),
     ("1.5g", 1_500_000_000),
     ("7", 7),
-    ("3 TB", 0),
+    ("3 TB", 3 * 10**12),
+    ("3 apples", 0),
     ("2kB", 2000),
 ]
 

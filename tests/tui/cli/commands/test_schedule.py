@@ -220,12 +220,12 @@ def test_the_command_of_a_unit_runs_the_schedule_as_systemd_would_start_it(
         line, cwd=TOP, env=environment(changes), capture_output=True, text=True, check=False
     )
     assert enabled.returncode == 0, enabled.stderr
-    words = started_words(place.service, tmp_path / "scratch")
-    assert words[0] == (sys.executable if shape == "checkout" else str(script))
+    command = started_words(place.service, tmp_path / "scratch")
+    assert command[0] == (sys.executable if shape == "checkout" else str(script))
 
     def started() -> int:
         least = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(tmp_path)}
-        return subprocess.run(words, cwd="/", env=least, capture_output=True, check=False).returncode
+        return subprocess.run(command, cwd="/", env=least, capture_output=True, check=False).returncode
 
     assert started() == 0
     assert [job.state for job in place.world.engine.journal.records()] == [JobState.DONE, JobState.DONE]
@@ -300,7 +300,7 @@ def test_a_reader_that_went_away_stops_no_run(place: Place) -> None:
     process = place.start("--json", "schedule", "run", "nightly")
     assert process.stdout is not None
     process.stdout.close()
-    process.wait(PATIENCE)
+    process.communicate(timeout=PATIENCE)
     last = place.history.last("nightly")
     assert last is not None
     assert [step.state for step in last.steps] == ["done", "done"]

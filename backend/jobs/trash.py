@@ -94,9 +94,7 @@ class Trash:
             for snapshot in snapshots:
                 name = os.path.basename(snapshot.path)
                 if os.path.isdir(snapshot.path) and not os.path.islink(snapshot.path):
-                    raise BlockedError(
-                        f"{_ACTION}: {name} is a directory, and no snapshot; nothing was changed"
-                    )
+                    raise BlockedError(f"{_ACTION}: {name} is a directory; nothing was changed")
                 if identity := files.identity(name, fd):
                     state.moves.append(Move(slot, name, identity, None))
 

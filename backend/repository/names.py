@@ -61,11 +61,16 @@ class CopyName(NamedTuple):
     @property
     def host_name(self) -> str:
         """The name of its machine, without what tells machines of one name apart."""
-        return self.host.rpartition("-")[0] or self.host
+        return host_name(self.host)
 
     def matches(self, content_hash: str) -> bool:
         """Whether it is a copy of the set with that content hash."""
         return content_hash.startswith(self.digest)
+
+
+def host_name(host: str) -> str:
+    """Return the name of a machine, without what tells machines of one name apart."""
+    return host.rpartition("-")[0] or host
 
 
 def parse_copy_name(text: str) -> CopyName | None:

@@ -24,6 +24,7 @@ from backend.repository.names import (
     PREFIX,
     CopyName,
     ObjectKey,
+    host_name,
     host_of,
     parse_copy_name,
     parse_key,
@@ -62,6 +63,15 @@ class Repository:
         self.store = store
         self.host = host
         self._table = table
+
+    @property
+    def host_name(self) -> str:
+        """The name of this machine, without what tells machines of one name apart."""
+        return host_name(self.host)
+
+    def as_machine(self, host: str) -> "Repository":
+        """Return the same repository as another machine sees it."""
+        return Repository(self.config, self.store, self._table, host)
 
     # -- looking
 

@@ -82,10 +82,7 @@ def test_the_line_for_a_shell_is_one_command(operation: Operation) -> None:
         (Forget(2, undo_window=60), "snapstow forget 2 --undo-window=60s"),
         (Prune(("a",), keep_last=3, keep_daily=7), "snapstow prune a --keep-last=3 --keep-daily=7"),
         (Prune(keep_within=3600, undo_window=0), "snapstow prune --now --keep-within=3600s"),
-        (
-            PruneCopies(free=10, repository="offsite", confirmed=("1",)),
-            "snapstow prune --repo=offsite --free=10",
-        ),
+        (PruneCopies(free=10, repository="r", confirmed=("1",)), "snapstow prune --repo=r --free=10"),
         (Export(2, "/a b"), "snapstow export-snapshot 2 '/a b'"),
         (Export(2, "/e", skip_broken=True), "snapstow export-snapshot 2 /e --skip-broken"),
         (Import("/e", accept_hash=True), "snapstow import-snapshot /e --accept-hash"),

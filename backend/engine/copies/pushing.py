@@ -49,7 +49,7 @@ def push(engine: Engine, operation: Push, repository: Repository, progress: Prog
                     progress.part(f"set {group.set_id}", size) as part,
                     _exporting(engine, group.set_id, part) as read,
                 ):
-                    manifest = _described(engine, group)
+                    manifest = _described(engine, group, repository.host_name)
                     made.append(send(repository, manifest, Source(read, size), part))
             except (IntegrityError, BlockedError, NotFoundError) as failure:
                 outgoing.left_out.append(_not_copied(group, failure))
@@ -111,16 +111,17 @@ def _refusal(engine: Engine, operation: Push, group: SnapshotSet) -> str:
     return ""
 
 
-def _described(engine: Engine, group: SnapshotSet) -> Manifest:
+def _described(engine: Engine, group: SnapshotSet, host: str) -> Manifest:
     """What a manifest says of a set before its export is made."""
     statuses = engine.check_statuses(group.snapshots)
     at = [status.at if status.state in _VERIFIED else 0.0 for status in statuses.values()]
     return Manifest(
-        host=os.uname().nodename,
+        host=host,
         set=group,
         content_hash=content_hash_of(group),
         payload=Payload(0, "", 0, ""),
         verified=min(at, default=0.0),
+        pin=pin.note if (pin := engine.pins.by_set([group]).get(group.set_id)) else None,
         versions={"snapstow": VERSION, "snapd": engine.snap_version},
     )
 

@@ -1,4 +1,4 @@
-"""A small world to try everything on: several snaps and users, good sets, bad ones, unfinished business.
+"""The demo's machine: several snaps and users, good sets, bad ones, unfinished business.
 
 It is made of real files by the real library, without root and without snapd. All its users share the id
 of whoever made it.
@@ -14,6 +14,7 @@ from functools import partial
 
 from backend.archive.container import ContainerWriter
 from backend.archive.reader import Reader
+from backend.demo.repository import demo_config, make_repository
 from backend.engine.files import FilesEngine
 from backend.engine.select import files_engine
 from backend.format.metadata import metadata_json
@@ -53,12 +54,9 @@ def demo_root(*, anew: bool = False) -> str:
             remove_tree(root)
             make_demo(root)
             files.write_whole(os.path.join(root, "ready"), b"")
+        elif not os.path.exists(demo_config(root)):
+            make_repository(files_engine(root))
     return root
-
-
-def demo_config(root: str) -> str:
-    """Return the file that configures the demo: a repository in a directory beside its root."""
-    return f"{root}/etc/snapstow/config.toml"
 
 
 def make_demo(root: str) -> FilesEngine:
@@ -70,12 +68,14 @@ def make_demo(root: str) -> FilesEngine:
         _install(root, name, revision, version)
     _fill(root, random.Random(7))
     _settle(root)
+    _write(root, "etc/hostname", "laptop\n")
     engine = files_engine(root)
     _make_sets(engine, root)
     expiry = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 22 * 24 * 3600))
     _write(root, "var/lib/snapd/state.json", json.dumps(_state({"2": {"expiry-time": expiry}})))
     _break_things(engine, root)
     _check(engine)
+    make_repository(engine)
     return engine
 
 

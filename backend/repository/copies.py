@@ -71,13 +71,18 @@ class Copy:
     @property
     def trouble(self) -> str:
         """Why it cannot be relied on, or nothing."""
+        return self.defect or self.verdict
+
+    @property
+    def defect(self) -> str:
+        """What is wrong with it as far as its manifest and a listing tell, or nothing."""
         if self.fault:
             return self.fault
         if self.stored < 0:
             return "its payload is missing"
         if self.expected not in (-1, self.stored):
             return "its payload has another size than its manifest says"
-        return self.verdict
+        return ""
 
     def described(self, raw: bytes) -> "Copy":
         """Return the copy with what a manifest says; one that is damaged becomes its fault."""

@@ -11,8 +11,8 @@ from calendar import timegm
 from hashlib import sha256
 from typing import NamedTuple
 
-from backend.errors import InvalidInputError
 from backend.fs import files
+from backend.fs.directories import make_directories
 from backend.host.layout import Layout
 from backend.store.root_id import RootId
 
@@ -23,7 +23,6 @@ FORGOTTEN = ".forgotten"
 SEALED = ".age"
 
 _TIME = "%Y%m%dT%H%M%SZ"
-_HOST = re.compile("[a-z0-9][a-z0-9.-]{0,71}")
 _STEM = re.compile(
     r"([a-z0-9][a-z0-9.-]{0,71})/(\d{8}T\d{6}Z)-set([1-9]\d{0,18})-([0-9a-f]{32})-([0-9a-f]{8})"
 )
@@ -113,19 +112,18 @@ def host_of(layout: Layout, state_dir: str) -> str:
     A root without an identity of its own is known by the id that our state there has.
 
     Raises:
-        OSError: that id cannot be kept.
+        SnapshotError: that id cannot be kept.
     """
-    identity = _first_line(layout, "/etc/machine-id") or RootId(state_dir).made()
+    identity = _first_line(layout, "/etc/machine-id") or _root_id(state_dir)
     name = _first_line(layout, "/etc/hostname").lower()[:_LONGEST_HOST]
     harmless = re.sub("[^a-z0-9.-]+", "-", name).strip("-.") or "machine"
     return f"{harmless}-{sha256(f'snapstow {identity}'.encode()).hexdigest()[:8]}"
 
 
-def checked_host(text: str) -> str:
-    """Return the name of a machine in a repository; InvalidInputError for what can be none."""
-    if not _HOST.fullmatch(text):
-        raise InvalidInputError(f"there is no machine {text!r:.80}")
-    return text
+def _root_id(state_dir: str) -> str:
+    with files.os_errors_as("cannot give this machine a name in repositories"):
+        make_directories(state_dir, 0o700)
+        return RootId(state_dir).made()
 
 
 def _first_line(layout: Layout, path: str) -> str:

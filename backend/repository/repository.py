@@ -5,7 +5,7 @@ last, and a copy is there when its manifest is. What is forgotten loses its mani
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
@@ -236,10 +236,13 @@ class Repository:
             return
         raise NotFoundError(f"copy {name.short} cannot be had back: it was removed for good")
 
-    def orphans(self, now: Callable[[], float] = time.time) -> list[StoredObject]:
-        """List payloads without a manifest that nobody can be writing, or bring back, any more."""
+    def orphans(self, now: float) -> list[StoredObject]:
+        """List payloads without a manifest that nobody can be writing, or bring back, any more.
+
+        `now` is in seconds since the epoch.
+        """
         listing = self._listing()
-        latest = now() - ORPHANED_AFTER
+        latest = now - ORPHANED_AFTER
 
         def is_orphaned(name: CopyName, payload: StoredObject) -> bool:
             """Whether a payload belongs to no copy."""

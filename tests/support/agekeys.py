@@ -26,3 +26,13 @@ def ssh_key(folder: Path, kind: str, *options: str, passphrase: str = "") -> Key
     command = ["ssh-keygen", "-q", "-t", kind, "-N", passphrase, "-C", "ada@web 1", "-f", str(path), *options]
     subprocess.run(command, check=True)
     return KeyPair(Path(f"{path}.pub").read_text().strip(), str(path))
+
+
+def library_key(path: Path) -> KeyPair:
+    """A key of age, made by the library."""
+    from pyrage import x25519
+
+    identity = x25519.Identity.generate()
+    path.write_text(f"{identity}\n")
+    path.chmod(0o600)
+    return KeyPair(str(identity.to_public()), str(path))

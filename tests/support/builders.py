@@ -240,7 +240,14 @@ class World:
 
     @property
     def engine(self) -> FilesEngine:
-        return FilesEngine(Layout(str(self.root)), str(self.root / "var/lib/snapstow"), self.clock)
+        config = str(self.config) if self.config.exists() else ""
+        layout, state = Layout(str(self.root)), str(self.root / "var/lib/snapstow")
+        return FilesEngine(layout, state, self.clock, config_path=config)
+
+    @property
+    def config(self) -> Path:
+        """The file that configures it, which most worlds do not have."""
+        return self.root / "etc/snapstow/config.toml"
 
     def do(self, operation: Operation, job: Callable[[Progress], None] = lambda _job: None) -> Result:
         """Carry out an operation with a journal; `job` is shown the job before it begins."""

@@ -82,15 +82,15 @@ def prune(engine: Engine, operation: PruneCopies, repository: Repository, progre
             progress.note(f"copy {copy.name.short} is forgotten in {repository.config.name}")
     return Result(
         left_out=(shortage_text(plan),) if plan.missing else (),
-        freed=freed + _clean_up(repository, progress),
+        freed=freed + _clean_up(repository, engine.journal.clock.wall(), progress),
         copies=tuple(str(copy.name) for copy in copies),
         undo_job=int(progress.name) if copies and not operation.now else 0,
     )
 
 
-def _clean_up(repository: Repository, progress: Progress) -> int:
+def _clean_up(repository: Repository, now: float, progress: Progress) -> int:
     """Remove payloads that belong to no copy any more, and what uploads left; returns the bytes."""
-    orphans = repository.orphans()
+    orphans = repository.orphans(now)
     with progress.step("Removing what is left of uploads", parts=len(orphans)):
         for orphan in orphans:
             progress.raise_if_cancelled()

@@ -8,7 +8,7 @@ from threading import Thread
 
 from backend.archive.hashing import Hasher
 from backend.engine.protocol import Engine
-from backend.errors import SnapshotError
+from backend.errors import Cancelled, SnapshotError
 from backend.format.metadata import set_content_hash, set_content_hashes
 from backend.fs import files
 from backend.fs.space import require_space
@@ -94,7 +94,7 @@ def _downloading(repository: Repository, copy: Copy, progress: Progress) -> Iter
     downloader.start()
     try:
         yield reading, job
-    except SnapshotError:
+    except (SnapshotError, Cancelled):
         os.close(reading)
         reading = -1
         downloader.join()

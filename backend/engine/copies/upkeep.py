@@ -23,12 +23,12 @@ def check(operation: CheckCopies, repository: Repository, progress: Progress) ->
     """
     copies = _named(repository, operation.copies, progress)
     due = _due(copies, operation)
-    verdicts = [_verdict(copy, copy.trouble) for copy in due if copy.trouble]
-    sound = [copy for copy in due if not copy.trouble]
+    verdicts = [_verdict(copy, copy.defect) for copy in due if copy.defect]
+    whole = [copy for copy in due if not copy.defect]
     left_out = []
     if not operation.quick:
-        with progress.step("Reading back", sum(copy.stored for copy in sound), parts=len(sound)):
-            for copy in sound:
+        with progress.step("Reading back", sum(copy.stored for copy in whole), parts=len(whole)):
+            for copy in whole:
                 try:
                     with progress.part(copy.name.short, copy.stored) as part:
                         verify(repository, copy, part)

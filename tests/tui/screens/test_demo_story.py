@@ -100,7 +100,7 @@ def ends_well(demo: Demo, sums: dict[str, dict[str, str] | None]) -> None:
         ("import-snapshot", "done"),
     ]
     assert demo.engine.journal.record(4).result.undone
-    assert [(offer.job, offer.set_id) for offer in demo.engine.undo_offers()] == [(5, NEW)]
+    assert [(offer.job, offer.set_id) for offer in demo.engine.undo_offers()] == [(7, NEW), (5, NEW)]
 
 
 # -- what every screen must show

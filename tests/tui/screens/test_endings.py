@@ -28,7 +28,8 @@ def last_lines(user: Patient, count: int = 3) -> str:
 
 def test_the_end_of_a_job_is_told_although_its_row_is_gone(world: World) -> None:
     async def tell(user: Patient) -> None:
-        await user.presses("f", "enter")
+        await (await user.presses("f")).sees("Enter Forget")
+        await user.presses("enter")
         await user.sees("Forgot #3 in 0:0")
         await user.sees("2 sets")
         for _ in range(5):

@@ -15,6 +15,7 @@ from backend.jobs.effects import (
     FORGETTING,
     REVERSIBLE,
     effects_of,
+    forgotten_copies,
     is_damaged,
     is_ours,
     is_removal,
@@ -158,6 +159,8 @@ def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = End
     forgetting = how is not Ending.ROLL_BACK or record.verb not in FORGETTING
     if record.verb in REVERSIBLE and not is_removal(record):
         return end_data_job(journal, store, record, how)
+    if copies := forgotten_copies(record):
+        return _end_upkeep(journal, record, copies)
     with journal.reopened(record) as reopened:
         try:
             complete = _end_files(store, record, forgetting=forgetting)
@@ -168,6 +171,17 @@ def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = End
         if not forgetting:
             ending = "what it had not removed yet is kept"
         return f"job {record.id} ({record.verb}) had been interrupted; {ending}"
+
+
+def _end_upkeep(journal: Journal, record: JobRecord, copies: tuple[str, ...]) -> str:
+    """End a job that let go of copies in a repository; how far it came there is not asked now."""
+    with journal.reopened(record) as reopened:
+        left_out = ("it was interrupted: of the last copy it may have let go only a part",)
+        reopened.finish(JobState.PARTIAL, JobResult(left_out=left_out, copies=copies, recovered=True))
+    return (
+        f"job {record.id} ({record.verb}) had been interrupted; the copies that it let go can be had back: "
+        f"undo {record.id}"
+    )
 
 
 def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:

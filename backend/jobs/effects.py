@@ -13,6 +13,7 @@ from backend.restore.recovery import recovered
 from backend.restore.slots import TRASH
 from backend.restore.swap import RestoreState
 from backend.steps import (
+    CopyForgotten,
     DataCommitted,
     DataMoved,
     ForgetBegun,
@@ -193,6 +194,15 @@ def services_down(record: JobRecord) -> tuple[str, ...]:
         return record.services_down
     except SnapshotError:
         return ()
+
+
+def forgotten_copies(record: JobRecord) -> tuple[str, ...]:
+    """The full names of the copies in a repository that a job let go, or was about to when it died.
+
+    Raises:
+        SnapshotError: its steps cannot be read or understood.
+    """
+    return tuple(step.name for step in record.steps if isinstance(step, CopyForgotten))
 
 
 def needs_rollback(record: JobRecord, store: Store) -> bool:

@@ -7,6 +7,7 @@ last, and a copy is there when its manifest is. What is forgotten loses its mani
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from backend.repository.names import (
     parse_copy_name,
     parse_key,
 )
-from backend.repository.object_store import ObjectStore, StoredObject
+from backend.repository.object_store import AlreadyStoredError, ObjectStore, StoredObject
 from backend.repository.open_store import open_store
 
 ORPHANED_AFTER = 48 * 3600  # an upload may still be on its way
@@ -43,13 +44,6 @@ class _Listing(NamedTuple):
     payloads: dict[CopyName, StoredObject]
     manifests: dict[CopyName, ObjectKey]
     forgotten: dict[CopyName, StoredObject]
-
-
-class Forgotten(NamedTuple):
-    """A copy that was forgotten, and can be had back until it is removed for good."""
-
-    name: CopyName
-    at: float
 
 
 class Repository:
@@ -212,29 +206,25 @@ class Repository:
         self._remove_payload(copy.name)
         return max(copy.stored, 0)
 
-    def forgotten(self) -> list[Forgotten]:
-        """List the copies that can be brought back, the one that was forgotten last first."""
-        listing = self._listing()
-        some = (
-            Forgotten(name, marker.modified)
-            for name, marker in listing.forgotten.items()
-            if name in listing.payloads and name not in listing.manifests
-        )
-        return sorted(some, key=lambda forgotten: -forgotten.at)
-
     def bring_back(self, name: CopyName) -> None:
         """Make a forgotten copy one again; NotFoundError where it was removed for good."""
         for sealed in (False, True):
-            marker = ObjectKey(name, FORGOTTEN, sealed)
-            try:
-                raw = self.read_small(marker)
-                self.store.size(str(ObjectKey(name, PAYLOAD, sealed)))
-            except NotFoundError:
+            marker, manifest = ObjectKey(name, FORGOTTEN, sealed), ObjectKey(name, MANIFEST, sealed)
+            if not self._has(ObjectKey(name, PAYLOAD, sealed)):
                 continue
-            self.store.create(str(ObjectKey(name, MANIFEST, sealed)), raw)
+            if not self._has(manifest):
+                with suppress(AlreadyStoredError):
+                    self.store.create(str(manifest), self.read_small(marker))
             self.store.delete(str(marker))
             return
         raise NotFoundError(f"copy {name.short} cannot be had back: it was removed for good")
+
+    def _has(self, key: ObjectKey) -> bool:
+        try:
+            self.store.size(str(key))
+        except NotFoundError:
+            return False
+        return True
 
     def orphans(self, now: float) -> list[StoredObject]:
         """List payloads without a manifest that nobody can be writing, or bring back, any more.

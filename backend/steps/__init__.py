@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         UndoPromised,
     )
     from backend.steps.files import (
+        CopyForgotten,
         DoomedFile,
         ExportBegun,
         FileBegun,

@@ -98,6 +98,17 @@ class ForgettingBegun(Step):
 
 
 @dataclass(frozen=True)
+class CopyForgotten(Step):
+    """A copy in a repository, named in full, is let go; until its payload is removed it can be had back."""
+
+    name: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the mapping that `parse_step` takes."""
+        return {"copy_forgotten": self.name}
+
+
+@dataclass(frozen=True)
 class ExportBegun(Step):
     """An export is written to `part`, which becomes `file`; identities are known once the parts are made.
 

@@ -21,6 +21,7 @@ from backend.steps.data import (
     UndoPromised,
 )
 from backend.steps.files import (
+    CopyForgotten,
     DoomedFile,
     ExportBegun,
     FileBegun,
@@ -51,7 +52,7 @@ def parse_step(document: Mapping[str, Any]) -> Step:
         IntegrityError: it describes none.
     """
     try:
-        step = _data_step(document) or _move_step(document) or _file_step(document) or _snapd_step(document)
+        step = next(filter(None, (read(document) for read in _KINDS)), None)
     except (TypeError, ValueError, LookupError) as damage:
         raise IntegrityError("cannot understand what a job did: its journal is damaged") from damage
     if step is None:
@@ -111,6 +112,14 @@ def _file_step(document: Mapping[str, Any]) -> Step | None:
             return ForgettingBegun(tuple(map(_forgotten_set, sets)))
         case {"part": str(part)}:
             return _export(part, document)
+        case _:
+            return None
+
+
+def _copy_step(document: Mapping[str, Any]) -> Step | None:
+    match document:
+        case {"copy_forgotten": str(name)}:
+            return CopyForgotten(name)
         case _:
             return None
 
@@ -221,3 +230,6 @@ def _path(value: object) -> str:
 
 def _texts(values: Sequence[object]) -> tuple[str, ...]:
     return tuple(map(_text, values))
+
+
+_KINDS = (_data_step, _move_step, _file_step, _copy_step, _snapd_step)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from backend.errors import IntegrityError
 from backend.steps import (
+    CopyForgotten,
     DataCommitted,
     DataMoved,
     DirectoryMade,
@@ -101,6 +102,7 @@ STEPS: list[tuple[Step, dict[str, Any]]] = [
     (SnapdStarted("12", "save", 7), {"change": "12", "action": "save", "set_id": 7}),
     (SnapdAwaited("12"), {"waiting": "12"}),
     (ServicesStopped(("a.web", "a.db")), {"services_stopped": ["a.web", "a.db"]}),
+    (CopyForgotten("web1/x"), {"copy_forgotten": "web1/x"}),
     (ServicesStarted(("a.web", "a.db")), {"services_started": ["a.web", "a.db"]}),
 ]
 

@@ -177,7 +177,12 @@ def _exit_code(arguments: list[str]) -> int:
 def _serve(order: dict[str, Any], channel: int) -> None:
     """In a process of its own: carry out, tell how it went, and end."""
     countdown = _Countdown(order["kill"], order["signal"], torn=order["torn"])
-    engine = FilesEngine(Layout(order["root"]), f"{order['root']}/var/lib/snapstow")
+    config = f"{order['root']}/etc/snapstow/config.toml"
+    engine = FilesEngine(
+        Layout(order["root"]),
+        f"{order['root']}/var/lib/snapstow",
+        config_path=config if os.path.exists(config) else "",
+    )
     error, answer = "", None
     write = os.write
     countdown.install(exchange=order["exchange"])

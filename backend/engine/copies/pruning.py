@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from backend.engine.copies.upkeep import let_go
 from backend.engine.protocol import Engine
 from backend.engine.pruning import PrunePlan, changes, judged, shortage_text
 from backend.errors import SnapshotError
@@ -74,12 +75,7 @@ def prune(engine: Engine, operation: PruneCopies, repository: Repository, progre
         progress.note(text)
     doomed = {candidate.id for candidate in plan.going} & shown
     copies = [copy for copy in repository.known() if str(copy.name) in doomed]
-    freed = 0
-    with progress.step("Forgetting", parts=len(copies)):
-        for copy in copies:
-            progress.raise_if_cancelled()
-            freed += repository.forget(copy, at_once=operation.now)
-            progress.note(f"copy {copy.name.short} is forgotten in {repository.config.name}")
+    freed = let_go(repository, copies, progress, at_once=operation.now)
     return Result(
         left_out=(shortage_text(plan),) if plan.missing else (),
         freed=freed + _clean_up(repository, engine.journal.clock.wall(), progress),

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from backend.engine.copies.opening import opened_repository
 from backend.engine.protocol import Engine
 from backend.errors import IntegrityError, NotAllowedError, NotFoundError
+from backend.jobs.effects import forgotten_copies
 from backend.jobs.record import JobRecord
 from backend.model import CheckResult
 from backend.operations import CheckCopies, ForgetCopies, PruneCopies
 from backend.progress import Progress
 from backend.repository import Copy, Repository, parse_copy_name, verify
 from backend.results import Result
+from backend.steps import CopyForgotten
 
 
 def check(operation: CheckCopies, repository: Repository, progress: Progress) -> Result:
@@ -74,17 +76,24 @@ def forget(operation: ForgetCopies, repository: Repository, progress: Progress) 
         Cancelled: the job was stopped; what was forgotten by then stays forgotten.
     """
     copies = _named(repository, operation.copies, progress)
-    freed = 0
-    with progress.step("Forgetting", parts=len(copies)):
-        for copy in copies:
-            progress.raise_if_cancelled()
-            freed += repository.forget(copy, at_once=operation.now)
-            progress.note(f"{copy.name.short} is forgotten in {repository.config.name}")
+    freed = let_go(repository, copies, progress, at_once=operation.now)
     return Result(
         freed=freed,
         copies=tuple(str(copy.name) for copy in copies),
         undo_job=0 if operation.now else int(progress.name),
     )
+
+
+def let_go(repository: Repository, copies: Sequence[Copy], progress: Progress, *, at_once: bool) -> int:
+    """Forget copies, each noted in the job before; returns the bytes that this frees at once."""
+    freed = 0
+    with progress.step("Forgetting", parts=len(copies)):
+        for copy in copies:
+            progress.raise_if_cancelled()
+            progress.record_step(CopyForgotten(str(copy.name)))
+            freed += repository.forget(copy, at_once=at_once)
+            progress.note(f"copy {copy.name.short} is forgotten in {repository.config.name}")
+    return freed
 
 
 def bring_back(engine: Engine, record: JobRecord, progress: Progress) -> Result:
@@ -94,7 +103,7 @@ def bring_back(engine: Engine, record: JobRecord, progress: Progress) -> Result:
         NotFoundError: all of them were, or the job let none go.
         StoreUnreachableError, StoreRefusedError, StoreError: the repository did not do its part.
     """
-    names = [name for text in record.result.copies if (name := parse_copy_name(text))]
+    names = [name for text in forgotten_copies(record) if (name := parse_copy_name(text))]
     operation = record.operation
     if not isinstance(operation, ForgetCopies | PruneCopies) or not names or record.result.undone:
         raise NotFoundError(f"job {record.id} cannot be undone: it let go of no copy that is not back")

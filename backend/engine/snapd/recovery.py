@@ -29,7 +29,7 @@ from backend.jobs.resolution import resolve as end_files_as_chosen
 from backend.jobs.result import JobResult
 from backend.jobs.safety_snapshots import safeguarded_restores, safety_snapshot_of
 from backend.jobs.trash import Trash
-from backend.operations import DAY
+from backend.operations import DAY, CheckCopies, ForgetCopies, PruneCopies, Push
 from backend.progress import Progress
 from backend.steps import (
     DataCommitted,
@@ -43,6 +43,7 @@ from backend.steps import (
 from backend.transfer.exporter import end_part
 
 _READING = ("check-snapshot", "export-snapshot")
+_ELSEWHERE = (Push.verb, CheckCopies.verb, ForgetCopies.verb, PruneCopies.verb)
 
 
 def tidy(site: SnapdContext, progress: Progress) -> list[str]:
@@ -107,7 +108,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours; BlockedError where that cannot be had."""
     record = site.journal.record(number)
     if not is_with_snapd(record):
-        if record.verb not in _READING and not is_about_trash(record):
+        if record.verb not in (*_READING, *_ELSEWHERE) and not is_about_trash(record):
             raise ConflictError(
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
             )
@@ -146,7 +147,8 @@ def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
     """End one that had not asked snapd for anything; what changed data is left for the files engine."""
     if record.verb in _READING:
         return _end_reading(site, record)
-    is_safe = is_about_trash(record) or (record.verb in FORGETTING and not is_removal(record))
+    is_kept = record.verb in FORGETTING and not is_removal(record)
+    is_safe = is_kept or record.verb in _ELSEWHERE or is_about_trash(record)
     return end_job(site.journal, site.store, record) if is_safe else ""
 
 

@@ -9,7 +9,7 @@ from backend.errors import BlockedError, Cancelled, InvalidInputError, NotFoundE
 from backend.jobs.record import JobState
 from backend.operations import Check, Push
 from backend.progress import Progress
-from backend.repository import content_hash_of
+from backend.repository import content_hash_of, send
 from tests.support.builders import World
 from tests.support.offsite import REPO, configure, copies_of, repository_of
 
@@ -99,8 +99,6 @@ def test_a_pinned_set_is_pinned_in_its_manifest(world: World) -> None:
 
 
 def test_a_set_forgotten_while_it_waits_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    send = pushing.send
-
     def sending(*arguments: object) -> object:
         for path in world.snapshots.glob("2_*"):
             path.unlink()

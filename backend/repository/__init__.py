@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     )
     from backend.repository.probing import ProbeReport, Trial, TrialResult, probe, try_config
     from backend.repository.receiving import receive, verify
-    from backend.repository.repository import ORPHANED_AFTER, Repository, open_repository
+    from backend.repository.repository import ORPHANED_AFTER, Repository, kept_copies, open_repository
     from backend.repository.sending import Source, send
 else:
     __getattr__ = lazy_names(__name__)

@@ -262,6 +262,11 @@ class Repository:
         self.store.close()
 
 
+def kept_copies(config: RepositoryConfig, state_dir: str) -> list[Copy]:
+    """Return the copies in a repository as they were last listed from here, the newest first; asks nobody."""
+    return CopyTable(state_dir, config.name, config.url).read()
+
+
 def open_repository(config: RepositoryConfig, layout: Layout, state_dir: str) -> Repository:
     """Open a repository for the machine of a root, whose state is kept in `state_dir`.
 

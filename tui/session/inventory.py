@@ -9,6 +9,7 @@ from typing import NamedTuple
 from backend import Snapshot, SnapshotSet
 from backend.format import unix_time
 from backend.store import CheckState, CheckStatus
+from tui.session.copies import CopiesElsewhere
 from tui.text import amount_text, cells, plain
 
 NOBODY = "(system)"
@@ -86,7 +87,7 @@ class InventoryData:
     `imported` are sets that were read from a file here, `expiry` says when sets go by themselves (RFC 3339).
     Not `complete` while older sets are still being read. `guards` are sets by which a restore can be taken
     back, `pins` those that are not to go, with a word on each. Where `knows_expiry` is False, nobody may
-    read when automatic sets go.
+    read when automatic sets go. `elsewhere` are the copies of sets in repositories.
     """
 
     sets: tuple[SnapshotSet, ...] = ()
@@ -99,6 +100,7 @@ class InventoryData:
     guards: Mapping[int, str] = field(default_factory=dict)
     knows_expiry: bool = True
     pins: Mapping[int, str] = field(default_factory=dict)
+    elsewhere: CopiesElsewhere = field(default_factory=CopiesElsewhere)
 
     def worked_out(self) -> "InventoryData":
         """The same, everything worked out beforehand: for a thread, so that no key has to wait for it."""
@@ -241,6 +243,7 @@ class InventoryData:
             *snapshot.users,
             *notes,
             state,
+            self.elsewhere.words_of(snapshot.set_id),
         )
         return " ".join(texts).lower()
 

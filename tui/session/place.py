@@ -27,6 +27,7 @@ from backend.fs import free_space
 from backend.jobs import JobState
 from backend.restore import RestorePlanner
 from backend.store import CheckState, CheckStatus, VerificationLog
+from tui.session.copies import copies_elsewhere
 from tui.session.inventory import InventoryData, Part
 from tui.session.job_records import JobRecords
 from tui.session.snapd_changes import Changes
@@ -186,6 +187,7 @@ class Place:
             guards={number: guard_text(guarded) for number, guarded in self.engine.guards().items()},
             knows_expiry=layout.state.readable,
             pins=self._pins(sets),
+            elsewhere=copies_elsewhere(self.engine, sets),
         ).worked_out()
 
     def _pins(self, sets: list[SnapshotSet]) -> dict[int, str]:
@@ -207,7 +209,8 @@ class Place:
         """Changes whenever the inventory may have changed."""
         stamps = []
         folder = self.engine.journal.folder
-        for path in (self.engine.layout.snapshots, f"{folder}/ledger.sqlite", f"{folder}/pins.json"):
+        ours = ("ledger.sqlite", "pins.json", "repositories")
+        for path in (self.engine.layout.snapshots, *(f"{folder}/{name}" for name in ours)):
             try:
                 stamps.append(os.stat(path).st_mtime_ns)
             except OSError:

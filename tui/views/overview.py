@@ -41,7 +41,12 @@ def pictures(stock: InventoryData, now: float, width: int) -> Content:
     return Content("\n").join(
         [
             _line("Space", _bar(space, bar), [part.legend for part in space], room),
-            _line("Checks", _bar(checks, bar), [part.legend for part in checks], room),
+            _line(
+                "Checks",
+                _bar(checks, bar),
+                [*(part.legend for part in checks), *_elsewhere(stock, now)],
+                room,
+            ),
             _line("Saved", Content.styled(_spark(stock, now, bar), "$accent"), _newest(stock, now), room),
         ]
     )
@@ -151,6 +156,17 @@ def _newest(stock: InventoryData, now: float) -> Iterator[Content]:
             yield Content.styled(f"{plain(name)} {short_age(now - at)}", GOOD)
         else:
             yield Content.styled(f"{plain(name)} {short_age(now - at)} !", WARN)
+
+
+def _elsewhere(stock: InventoryData, now: float) -> Iterator[Content]:
+    """How old the newest set is that has a copy elsewhere which was read back."""
+    if not stock.elsewhere.repositories:
+        return
+    head = ("newest verified copy elsewhere ", DIM)
+    if newest := stock.elsewhere.newest:
+        yield Content.assemble(head, (short_age(now - newest), GOOD))
+    else:
+        yield Content.assemble(head, ("never !", WARN))
 
 
 def _saved(snapshot: Snapshot | None) -> float:

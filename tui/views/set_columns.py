@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from tui.session.inventory import Pivot
 from tui.text import cells
 from tui.views.set_keys import SetKey
-from tui.views.set_rows import COLUMNS, ListOptions, Sort, View, check_word, expires_text
+from tui.views.set_rows import COLUMNS, ListOptions, Sort, View, check_word, copies_text, expires_text
 from tui.views.table import GAP, Column, Row, Step, fitted
 
 _MEASURED = 400  # opened rows; those of sets are measured beforehand
 _AGES, _AHEAD = len("364d"), len("in 364d")
-_FIRST, _NAMES, _USERS, _AGE, _STORED, _CHECK, _EXPIRES, _NOTE = range(8)
+_FIRST, _NAMES, _USERS, _AGE, _STORED, _CHECK, _EXPIRES, _COPIES, _NOTE = range(9)
 _RIGHT = (_AGE, _STORED)
 _LEAD = len("▸ ")
 _STEPS = (
@@ -22,6 +22,7 @@ _STEPS = (
     Step(_NAMES, 16),
     Step(_FIRST, 16),
     Step(_USERS, 0),
+    Step(_COPIES, 0),
     Step(_AGE, 0),
     Step(_STORED, 0),
     Step(_NAMES, 8),
@@ -40,7 +41,7 @@ def columns(shown: Sequence[Row], view: View, wish: ListOptions, room: int) -> l
     widest[_FIRST] += 0 if widest[_FIRST] > _LEAD + cells(headings[_FIRST]) else _LEAD
     merged = max((_merged_width(row) for row in others if row.is_merged), default=0)
     widest[_NAMES] = max(widest[_NAMES], merged - widest[_FIRST] - GAP)
-    sorts: list[Sort | None] = [*Sort, None]
+    sorts: list[Sort | None] = [*Sort, None, None]
     return [
         Column(headings[number], width, number in _RIGHT, sorts[number], GAP, number)
         for number, width in enumerate(fitted(widest, room, _STEPS))
@@ -82,5 +83,6 @@ def _measured_sets(numbers: Sequence[int], view: View) -> list[int]:
     widest[_AGE] = _AHEAD if any(total.when > view.now for total in totals) else _AGES
     ages = {(total.status.state, bool(total.status.at)): total.status for total in totals}
     widest[_CHECK] = max(len(check_word(state)) + (_AGES + 1) * aged for state, aged in ages)
+    widest[_COPIES] = max(cells(copies_text(stock.elsewhere, number, view.now)) for number in numbers)
     widest[_EXPIRES] = max(cells(expires_text(stock.by_id[number], view)) for number in numbers)
     return widest

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from backend import Snapshot, SnapshotSet
 from backend.format import unix_time
 from backend.store import CheckState, CheckStatus
+from tui.session.copies import CopiesElsewhere, CopyMark
 from tui.session.inventory import (
     CHECK_WORDS,
     NAMELESS,
@@ -26,7 +27,11 @@ from tui.views.table import CLOSED, OPEN, Line, Row
 
 DAY = 24 * 3600
 _YEAR = 365.25 * DAY
-COLUMNS = ("SET", "SNAPS", "USERS", "AGE", "STORED", "CHECK", "EXPIRES", "NOTE")
+_LONG_AGO = 30 * DAY
+COLUMNS = ("SET", "SNAPS", "USERS", "AGE", "STORED", "CHECK", "EXPIRES", "COPIES", "NOTE")
+
+
+_COPIES = COLUMNS.index("COPIES")
 
 
 class Sort(Enum):
@@ -213,20 +218,25 @@ def _group_rows(key: GroupKey, group: Group, view: View, wish: ListOptions) -> I
 
 def _set_line(set_: SnapshotSet, view: View) -> Line:
     total, (label, _) = view.stock.totals[set_.set_id], view.stock.labels[set_.set_id]
-    return _line((f"#{set_.set_id}", label.names, expires_text(set_, view)), total, label, view.now)
+    copies = copies_text(view.stock.elsewhere, set_.set_id, view.now)
+    line = _line((f"#{set_.set_id}", label.names, expires_text(set_, view), copies), total, label, view.now)
+    style = _copies_style(view.stock.elsewhere.of_set(set_.set_id))
+    return line._replace(styles=(*line.styles[:_COPIES], style, *line.styles[_COPIES + 1 :]))
 
 
 def _part_line(snapshot: Snapshot, view: View) -> Line:
     """A snapshot below its set, of which it repeats nothing."""
     total = view.stock.total_of((snapshot,))
-    return _line(("", _titled(snapshot), ""), total, label_of(total), view.now)
+    return _line(("", _titled(snapshot), "", ""), total, label_of(total), view.now)
 
 
 def _member_line(snapshot: Snapshot, pivot: Pivot, view: View) -> Line:
     """A snapshot below its snap, or below a user whose data it has."""
     total, set_ = view.stock.total_of((snapshot,)), view.stock.by_id[snapshot.set_id]
     title = _titled(snapshot) if pivot is Pivot.USER else _release(snapshot)
-    return _line((f"#{snapshot.set_id}", title, expires_text(set_, view)), total, label_of(total), view.now)
+    return _line(
+        (f"#{snapshot.set_id}", title, expires_text(set_, view), ""), total, label_of(total), view.now
+    )
 
 
 def _titled(snapshot: Snapshot) -> str:
@@ -245,17 +255,28 @@ def _group_line(key: GroupKey, group: Group, view: View) -> Line:
     label = label_of(group.total)
     if key.pivot is Pivot.USER and label.stored:  # others have a share in it
         label = label._replace(stored=f"≤{label.stored}")
-    return _line((plain(key.name), sets, ""), group.total, label, view.now)
+    return _line((plain(key.name), sets, "", ""), group.total, label, view.now)
 
 
-def _line(texts: tuple[str, str, str], total: Total, label: Label, now: float) -> Line:
-    """A row of something in sum; what it begins with, its middle, and when it expires."""
-    first, middle, expires = texts
+def _line(texts: tuple[str, str, str, str], total: Total, label: Label, now: float) -> Line:
+    """A row of something in sum; what it begins with, its middle, when it expires, its copies."""
+    first, middle, expires, copies = texts
     age = short_age(now - total.when) if total.when > 0 else ""
     style = STYLES[total.status.state]
     return Line(
-        (first, middle, label.users, age, label.stored, check_text(total.status, now), expires, label.note),
-        ("", "" if first else "dim", "dim", "dim", "", style, "dim", "bad" if style == "bad" else "dim"),
+        (
+            *(first, middle, label.users, age, label.stored),
+            *(check_text(total.status, now), expires, copies, label.note),
+        ),
+        (
+            "",
+            "" if first else "dim",
+            *["dim"] * 2,
+            "",
+            style,
+            *["dim"] * 2,
+            "bad" if style == "bad" else "dim",
+        ),
     )
 
 
@@ -269,8 +290,8 @@ def _entry_line(snapshot: Snapshot, entry: str, view: View) -> Line:
         style, fault = STYLES[part.status.state], plain(part.status.fault)
     elif not snapshot.broken:
         stored = "…"
-    texts = ("", plain(entry), plain(owner), "", stored, check, "", fault)
-    return Line(texts, ("dim",) * COLUMNS.index("CHECK") + (style, "dim", style))
+    texts = ("", plain(entry), plain(owner), "", stored, check, "", "", fault)
+    return Line(texts, ("dim",) * COLUMNS.index("CHECK") + (style, "dim", "dim", style))
 
 
 def expires_text(set_: SnapshotSet, view: View) -> str:
@@ -281,6 +302,30 @@ def expires_text(set_: SnapshotSet, view: View) -> str:
 
 
 # -- words
+
+
+def copies_text(elsewhere: CopiesElsewhere, number: int, now: float) -> str:
+    """Where a set has copies: `offsite ✓`, `offsite ? 40d` when it was not read back lately, `–` nowhere."""
+    marks = elsewhere.of_set(number)
+    if not marks:
+        return "–" if elsewhere.repositories else ""
+    best = {mark.repository: mark for mark in sorted(marks, key=lambda mark: (mark.is_sound, mark.checked))}
+    return ", ".join(f"{plain(name)} {_mark_text(mark, now)}" for name, mark in best.items())
+
+
+def _mark_text(mark: CopyMark, now: float) -> str:
+    if mark.trouble:
+        return "✗"
+    if not mark.checked:
+        return "?"
+    age = now - mark.checked
+    return "✓" if age < _LONG_AGO else f"? {short_age(age)}"
+
+
+def _copies_style(marks: Sequence[CopyMark]) -> str:
+    if any(mark.is_sound for mark in marks):
+        return "good"
+    return "bad" if marks and all(mark.trouble for mark in marks) else "dim"
 
 
 def check_text(status: CheckStatus, now: float) -> str:

@@ -53,13 +53,19 @@ class Patient(User):
 
 
 def patiently(
-    root: str, tell: Callable[[Patient], Awaitable[None]], size: tuple[int, int] = (120, 40), **options: Any
+    root: str,
+    tell: Callable[[Patient], Awaitable[None]],
+    size: tuple[int, int] = (120, 40),
+    config: str = "",
+    **options: Any,
 ) -> list[Any]:
-    """Play a story; returns what the dialogs answered."""
+    """Play a story, configured by a file; returns what the dialogs answered."""
     answers: list[Any] = []
 
     async def play() -> None:
-        place = Place(open_engine(root), ("--demo",), **options)  # short, or commands would wrap
+        place = Place(
+            open_engine(root, "auto", config), ("--demo",), **options
+        )  # short, or commands would wrap
         async with at(place, Patient, size) as user:
             user.answers = answers
             await tell(user)

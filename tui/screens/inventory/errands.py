@@ -4,7 +4,10 @@ import time
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from backend import Progress, Snapshot
+from textual import work
+
+from backend import Operation, Progress, Snapshot, SnapshotError
+from backend.config import RepositoryConfig
 from backend.format import retention_text
 from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import Known, attention, choices, jobs, verbs
@@ -77,6 +80,61 @@ class ErrandScreen(InventoryBrowser):
     def ask_prune(self) -> None:
         """Show what no rule keeps, or what frees some room, and forget it."""
         raise NotImplementedError
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two polls."""
+        raise NotImplementedError
+
+    async def launch(self, *operations: Operation) -> None:
+        """Start operations, each as a job of its own."""
+        raise NotImplementedError
+
+    def everything(self) -> list[Snapshot]:
+        """All snapshots of the place, as they are known now."""
+        raise NotImplementedError
+
+    def action_jobs(self) -> None:
+        """Show all jobs."""
+        raise NotImplementedError
+
+    # -- copies elsewhere
+
+    @property
+    def _repositories(self) -> list[RepositoryConfig]:
+        """The repositories that are configured; says why there are none."""
+        try:
+            repositories = list(self._place.engine.config.repositories.values())
+        except SnapshotError as mistake:
+            self.say(str(mistake))
+            return []
+        if not repositories:
+            self.say("no repository is configured: snapstow help repo says how one is added")
+        return repositories
+
+    @work
+    async def action_push(self) -> None:
+        """Choose a repository, then copy what is selected there."""
+        from tui.dialogs.push import AskPush
+
+        if not (repositories := self._repositories) or self._inventory is None:
+            return
+        numbers = dict.fromkeys(snapshot.set_id for snapshot in self.chosen())
+        sets = [self._inventory.by_id[number] for number in numbers]
+        if not sets:
+            self.say("there is nothing to push")
+            return
+        dialog = AskPush(self._place, sets, self._inventory.elsewhere, repositories)
+        if push := await self.app.push_screen_wait(dialog):
+            await self.launch(push)
+
+    def action_copies(self) -> None:
+        """Show the copies in repositories."""
+        from tui.screens.copies import CopiesScreen
+
+        if repositories := self._repositories:
+            names = [repository.name for repository in repositories]
+            self.app.push_screen(CopiesScreen(self._place, self, names))
 
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""

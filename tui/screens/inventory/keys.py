@@ -21,6 +21,8 @@ KEYS = (
     Binding("J", "jobs", "Jobs"),
     Binding("f", "forget", "Forget", show=False, group=_VERBS),
     Binding("p", "pin", "Pin", show=False, group=_VERBS),
+    Binding("P", "push", "Push", show=False, group=_VERBS),
+    Binding("t", "copies", "Copies", show=False, group=_VERBS),
     Binding("y", "copy", "Copy command", show=False, group=_VERBS),
     Binding("exclamation_mark", "care", "Attention", key_display="!", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),
@@ -33,7 +35,7 @@ KEYS = (
     Binding("escape", "back", "Back", show=False),
     Binding("q", "app.quit", "Quit", show=False),
 )
-ACTING = "rcefdp"  # keys that act on the row under the cursor
+ACTING = "rcefdpP"  # keys that act on the row under the cursor
 ACTIONS = {
     "restore": Action.RESTORE,
     "save": Action.SAVE,
@@ -41,6 +43,7 @@ ACTIONS = {
     "forget": Action.FORGET,
     "undo": Action.UNDO,
     "pin": Action.FORGET,
+    "push": Action.PUSH,
 }
 
 

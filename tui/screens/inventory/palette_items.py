@@ -20,6 +20,9 @@ _AT_A_SHELL = {
     "man": "for a shell: snapstow man DIR writes the manual pages",
     "reset": "for a shell: snapstow --demo reset recreates the demo",
     "version": "for a shell: snapstow --version",
+    "repo": "for a shell: snapstow repo add NAME URL, repo test NAME",
+    "config": "for a shell: snapstow config check",
+    "schedule": "for a shell: snapstow schedule enable NAME",
 }
 
 
@@ -69,6 +72,12 @@ class Desk(Protocol):
     def ask_prune(self) -> None:
         """Show what no rule keeps, or what frees some room, and forget it."""
 
+    def action_push(self) -> object:
+        """Choose a repository, then copy what is selected there."""
+
+    def action_copies(self) -> None:
+        """Show the copies in repositories."""
+
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
 
@@ -104,6 +113,9 @@ def verbs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
     yield PaletteItem("Doctor", examine, effect="leftovers of crashes, and what is hidden", verbs=("doctor",))
     prune = PaletteItem("Prune", desk.ask_prune, verbs=("prune",), refusal=known.no_prune)
     yield prune._replace(effect="forget what no rule keeps, or what frees some room")
+    yield PaletteItem("Push", desk.action_push, "P", "copy the set to a repository", verbs=("push",))
+    elsewhere = PaletteItem("Copies in repositories", desk.action_copies, "t", verbs=("copies", "pull"))
+    yield elsewhere._replace(effect="list, check, pull and forget them")
     yield PaletteItem("Retention", desk.ask_retention, effect=known.retention, verbs=("retention",))
     yield from _verbs_of_jobs(desk, known.care.jobs)
     yield PaletteItem("List of sets", lambda: None, effect="this list", verbs=("saved", "browse"))

@@ -4,14 +4,13 @@ Where a snapd answers for that root it only reads: two owners of the same data w
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from backend.engine.availability import files_availability, services_refusal, state_refusals
 from backend.engine.selection import (
-    checked_snapshots,
     installed_snaps,
     marked_snapshots,
     snapshots_of,
@@ -250,28 +249,15 @@ class FilesEngine:
 
     def check(self, operation: "Check", progress: "Progress") -> "Result":
         """Verify a set, or every set, or what is due of it; every bad part is in the result."""
-        from backend.results import Result
-        from backend.store.check import check_all, due
-        from backend.store.verifications import VerificationLog
+        from backend.engine.reading import check
 
-        level = operation.level
-        chosen = checked_snapshots(self.store, operation)
-        ledger = VerificationLog(self.journal.folder)
         with self._reading(operation.set_id) if operation.set_id else nullcontext():
-            some = due(chosen, level, operation.older_than, ledger)
-            total = None if operation.quick else sum(snapshot.size for snapshot in some)
-            parts = sum(len(snapshot.entries) for snapshot in some)
-            with progress.step("Checking", total, parts=parts):
-                verdicts = check_all(some, operation.users, level, ledger=ledger, progress=progress)
-        snaps = tuple(snapshot.snap for snapshot in some)
-        return Result(operation.set_id, snaps, verdicts=tuple(verdicts), skipped=len(chosen) - len(some))
+            return check(self.store, self.journal.folder, operation, progress)
 
-    @contextmanager
-    def _reading(self, set_id: int) -> Iterator[None]:
+    def _reading(self, set_id: int) -> AbstractContextManager[bool | None]:
         """Keep a set from being forgotten while it is read, where we may keep locks at all."""
         may_lock = os.access(self.journal.folder, os.W_OK)
-        with self.store.set_lock(set_id, shared=True) if may_lock else nullcontext():
-            yield
+        return self.store.set_lock(set_id, shared=True) if may_lock else nullcontext()
 
     def restore(self, operation: "Restore", progress: "Progress") -> "Result":
         """Restore a set as one unit: all of it, or, after any failure or a stop, nothing.
@@ -335,25 +321,12 @@ class FilesEngine:
 
     def export(self, operation: "Export", progress: "Progress", stream: int | None = None) -> "Result":
         """Write a set to a file, whole or not at all, or to an open stream."""
-        from backend.results import Result
+        from backend.engine.reading import export
         from backend.transfer.export_plan import demand_sound
-        from backend.transfer.exporter import SnapshotExport, export_to_file
 
         demand_sound(self, operation)
-        if stream is not None and operation.checksum:
-            raise InvalidInputError("cannot write a checksum next to a stream: name a file")
-        with (
-            self._reading(operation.set_id),
-            SnapshotExport(
-                self.store, operation.set_id, skip_broken=operation.skip_broken, snaps=operation.snaps
-            ) as export,
-            progress.step("Exporting", export.size, parts=export.snaps),
-        ):
-            if stream is not None:
-                export.stream_to(stream, progress)
-            else:
-                export_to_file(export, operation.file, progress, checksum=operation.checksum)
-            return Result(operation.set_id, operation.snaps, tuple(export.left_out))
+        with self._reading(operation.set_id):
+            return export(self.store, operation, progress, stream)
 
     def take_in(self, operation: "Import", progress: "Progress", stream: int | None = None) -> "Result":
         """Import a set; one that is here already is answered with the existing id."""

@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -110,6 +110,14 @@ def identity(name: str, directory: int | None = None) -> Identity | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return Identity.of(status)
+
+
+def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
+    """Whether `path` is the file that a journal recorded; by its inode, as devices may be renumbered."""
+    present = identity(path)
+    if not recorded or present is None:
+        return False
+    return present.inode == recorded[1]
 
 
 @contextmanager

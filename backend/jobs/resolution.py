@@ -41,7 +41,7 @@ from backend.operations import (
     UnknownOperation,
 )
 from backend.steps import ExportBegun, ForgetBegun, PublicationBegun, Published, Step
-from backend.store.store import Store, is_recorded
+from backend.store.store import Store
 
 STREAM = "-"
 _AS_NEW = "then the same {} starts from its beginning, as a new job"
@@ -215,7 +215,7 @@ def _of_forget(record: JobRecord, operation: Forget | Prune, store: Store, clock
         return _from_scratch(operation, "It had removed nothing")
     if any("/" in name for name, _ in doomed):
         raise IntegrityError("its journal names files of other places")
-    left = sum(is_recorded(f"{store.folder}/{name}", identity) for name, identity in doomed)
+    left = sum(files.is_recorded(f"{store.folder}/{name}", identity) for name, identity in doomed)
     gone = len(doomed) - left
     of = f"set #{operation.set_id}" if isinstance(operation, Forget) else "what it was to remove"
     finish = Resolution(f"{_files(left)} left of {of}: they are removed as well.")
@@ -249,7 +249,7 @@ def _whole(steps: Sequence[Step], store: Store) -> Iterator[str]:
                 store.check_publication(step)
                 if published or store.is_published(step):
                     yield str(set_id)
-            case ExportBegun(file=file, identity=identity) if file and is_recorded(file, identity):
+            case ExportBegun(file=file, identity=identity) if file and files.is_recorded(file, identity):
                 yield os.path.abspath(file)
 
 

@@ -36,14 +36,6 @@ if TYPE_CHECKING:
 _LOOKS = 20
 
 
-def is_recorded(path: str, recorded: Sequence[int] | None) -> bool:
-    """Whether `path` is the file that a journal recorded; by its inode, as devices may be renumbered."""
-    present = files.identity(path)
-    if not recorded or present is None:
-        return False
-    return present.inode == recorded[1]
-
-
 class Staged(NamedTuple):
     """A whole, synced snapshot file that waits to be published as `name`."""
 
@@ -88,10 +80,9 @@ class Store:
 
     def numbers(self) -> set[int]:
         """Return the ids of all sets that have a file; none where the directory cannot be read."""
-        try:
+        with suppress(SnapshotError):
             return {number for number, _ in self.names()}
-        except SnapshotError:
-            return set()
+        return set()
 
     def listing(self) -> list[str]:
         """List the names of all that is in the directory; none without a folder."""
@@ -281,7 +272,7 @@ class Store:
         """Whether the set that a save or an import was to publish is there, whole."""
         is_hidden = files.identity(self.marker(publication.set_id)) is not None
         return not is_hidden and all(
-            is_recorded(f"{self.folder}/{file.name}", file.identity) for file in publication.files
+            files.is_recorded(f"{self.folder}/{file.name}", file.identity) for file in publication.files
         )
 
     def demand_no_daemon(self, action: str) -> None:
@@ -310,7 +301,7 @@ class Store:
         """Take back what an unfinished `publish` put in place: its own files and its marker, nothing else."""
         for path, name, identity in publication.files:
             for candidate in (f"{self.folder}/{name}", path):
-                if is_recorded(candidate, identity):
+                if files.is_recorded(candidate, identity):
                     beneath.unlink(candidate)
         marker = self.marker(publication.set_id)
         if marked and files.identity(marker) is not None:
@@ -386,7 +377,7 @@ class Store:
             if "/" in name or snapshot_id(name) is None:
                 raise IntegrityError(f"{name} is not a snapshot file")
             path = f"{self.folder}/{name}"
-            if is_recorded(path, identity):
+            if files.is_recorded(path, identity):
                 beneath.unlink(path)
         files.sync_directory(self.folder)
 

@@ -24,7 +24,7 @@ from backend.host.state import answering_version, installed_version, version_of
 from backend.model import Snapshot
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileId
-from backend.store.store import Store, is_recorded
+from backend.store.store import Store
 from backend.transfer.checksums import checksum_line, drop_stale_checksum
 from backend.transfer.output import opened_output, output_at
 from backend.transfer.target import Target
@@ -303,8 +303,8 @@ def end_part(step: ExportBegun) -> bool:
     part, file, identity = step.part, step.file, step.identity
     if not part.endswith(".part"):
         raise IntegrityError(f"cannot remove {part}: it is not the part of an export")
-    complete = bool(file) and is_recorded(file, identity)
-    if not complete and (is_recorded(part, identity) if identity else _is_blank(part)):
+    complete = bool(file) and files.is_recorded(file, identity)
+    if not complete and (files.is_recorded(part, identity) if identity else _is_blank(part)):
         beneath.unlink(part)
     if step.checksum is not None and file:
         _end_checksum(f"{file}{_SUMS}", step.checksum, complete=complete)
@@ -313,7 +313,7 @@ def end_part(step: ExportBegun) -> bool:
 
 def _end_checksum(target: str, identity: FileId | tuple[()], *, complete: bool) -> None:
     part = f"{target}.part"
-    if not (is_recorded(part, identity) if identity else _is_blank(part)):
+    if not (files.is_recorded(part, identity) if identity else _is_blank(part)):
         return
     if complete and identity:
         beneath.rename(part, target)

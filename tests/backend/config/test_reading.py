@@ -86,10 +86,10 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("text", "mistake"), MISTAKES.items())
 def test_mistake_names_line_key_and_what_would_be_right(text: str, mistake: str) -> None:
-    with pytest.raises(InvalidInputError) as told:
+    with pytest.raises(InvalidInputError) as mistaken:
         parse_config(text.encode(), "c.toml")
-    assert mistake in str(told.value)
-    assert "secret@" not in str(told.value)
+    assert mistake in str(mistaken.value)
+    assert "secret@" not in str(mistaken.value)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))

@@ -45,7 +45,7 @@ def test_a_copy_is_restored_on_another_machine_bit_by_bit(world: World, tmp_path
     assert tree_of(other.data("hello"))["x1"] == {"f": "saved"}
 
 
-def test_what_is_here_already_is_not_pulled_again(world: World) -> None:
+def test_a_set_that_is_here_already_is_not_pulled_again(world: World) -> None:
     configure(world)
     world.do(Push(REPO, (1,)))
     result = world.do(Pull(REPO, "1"))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from backend.engine.copies.knowledge import known_copies
     from backend.engine.copies.opening import opened_repository
     from backend.engine.copies.pruning import plan_copy_pruning
+    from backend.engine.copies.upkeep import jobs_of_forgotten_copies
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
     from backend.engine.launch import runner_of, worker_command

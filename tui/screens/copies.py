@@ -12,6 +12,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.widgets import Input
 
 from backend import (
     Advanced,
@@ -38,6 +39,7 @@ from tui.session.place import Place
 from tui.terminal.clipboard import copied
 from tui.text import amount_text
 from tui.views import copy_rows as views
+from tui.widgets.filter_box import FilterBox
 from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
@@ -83,6 +85,8 @@ class CopiesScreen(SubScreen):
         Binding("f", "forget", "Forget"),
         Binding("d", "describe", "Details"),
         Binding("a", "all", "All machines"),
+        Binding("slash", "filter", "Filter", key_display="/"),
+        Binding("o", "sort", "Sort by", show=False),
         Binding("t", "next", "Next repository"),
         Binding("f5,R", "reload", "Refresh"),
         Binding("x", "stop", "Stop", show=False),
@@ -100,6 +104,7 @@ class CopiesScreen(SubScreen):
         self._repositories = tuple(repositories)
         self._listing = Listing(self._repositories[0])
         self._shows_all = False
+        self._wish = views.CopyWish()
         self._progress = Progress()
         self._download = Progress()
         self._state = "asking…"
@@ -108,7 +113,9 @@ class CopiesScreen(SubScreen):
 
     def compose(self) -> ComposeResult:
         """Where, the copies, what happened last, keys."""
-        yield from self.table_parts("Copies")
+        yield from self.table_parts(
+            "Copies", box=FilterBox("copies, hosts, snaps, #numbers, notes, here:none")
+        )
 
     def on_mount(self) -> None:
         """Show what is known, and ask."""
@@ -183,7 +190,16 @@ class CopiesScreen(SubScreen):
     def _shown(self) -> list[Copy]:
         listing = self._listing
         is_shown = self._shows_all or not listing.host
-        return [copy for copy in listing.copies if is_shown or copy.name.host == listing.host]
+        copies = (copy for copy in listing.copies if is_shown or copy.name.host == listing.host)
+        return views.wanted_copies(copies, self._wish, listing.here)
+
+    @property
+    def _others(self) -> int:
+        """How many copies of other machines are not shown."""
+        listing = self._listing
+        if self._shows_all or not listing.host:
+            return 0
+        return sum(copy.name.host != listing.host for copy in listing.copies)
 
     def fill(self) -> None:
         """Show the copies in the columns that fit."""
@@ -195,13 +211,15 @@ class CopiesScreen(SubScreen):
         where = self._place.engine.config.repositories.get(listing.repository)
         facts = filter(None, (where.url if where else "", self._state))
         self.head(f"Repository {listing.repository}", *facts)
-        self.sum_up(views.sum_text(shown, len(listing.copies) - len(shown)))
+        self.sum_up(views.sum_text(shown, self._others))
         self.query_one(KeyBar).renew()
         self._describe()
 
     def _describe(self) -> None:
         if copy := self._under_cursor:
             self.say(views.sentence_of(copy, self._listing.here))
+        elif self._wish.filter:
+            self.say(f'no match for "{self._wish.filter}" · Esc clears the filter')
         elif not self._state:
             self.say("there is no copy; P in the inventory makes one")
 
@@ -241,6 +259,39 @@ class CopiesScreen(SubScreen):
             self._look_inside()
         else:
             self.action_back()
+
+    def action_filter(self) -> None:
+        """Filter the rows."""
+        box = self.query_one(FilterBox)
+        box.display = True
+        box.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Filter while typing."""
+        self._wish = self._wish._replace(filter=event.value)
+        self.fill()
+
+    def on_input_submitted(self) -> None:
+        """Back to the table, the filter stays."""
+        self.query_one(LineTable).focus()
+
+    def action_back(self) -> None:
+        """Clear the filter, or leave."""
+        box = self.query_one(FilterBox)
+        if not box.display:
+            self.dismiss()
+            return
+        self.query_one(LineTable).focus()
+        box.value = ""
+        box.display = False
+
+    def action_sort(self) -> None:
+        """Sort by something else."""
+        around = list(views.CopySort)
+        sort = around[(around.index(self._wish.sort) + 1) % len(around)]
+        self._wish = self._wish._replace(sort=sort)
+        self.fill()
+        self.say(f"sorted by {sort.value}")
 
     def action_all(self) -> None:
         """Show the copies of all machines, or of this one."""

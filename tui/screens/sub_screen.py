@@ -9,6 +9,7 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from backend import Action, Extract
@@ -46,8 +47,8 @@ class SubScreen(Screen[None]):
     HELP_TITLE = ""
     TABLE_KEYS: ClassVar[list[BindingType]] = LineTable.BINDINGS
 
-    def table_parts(self, title: str, status: str = "") -> ComposeResult:
-        """Header, sums, faults, a table in its frame, the status line, keys."""
+    def table_parts(self, title: str, status: str = "", box: Widget | None = None) -> ComposeResult:
+        """Header, sums, faults, a table in its frame, a box below it, the status line, keys."""
         yield Static("", id="header", markup=False)
         yield Static("", id="sums", markup=False)
         faults = Static("", id="faults", markup=False)
@@ -55,6 +56,8 @@ class SubScreen(Screen[None]):
         yield faults
         with Panel(title):
             yield LineTable([], id="table")
+        if box is not None:
+            yield box
         yield Static(f" {status}", id="status", markup=False)
         yield KeyBar()
 

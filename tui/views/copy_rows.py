@@ -1,6 +1,8 @@
 """The copies in a repository as rows of a table, and what is to be known of one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple
 
 from backend import SnapshotError
 from backend.format import minute_text
@@ -34,6 +36,49 @@ _STEPS = (
     Step(_SNAPS, 8),
     Step(_HOST, 8),
 )
+
+
+class CopySort(Enum):
+    """By what copies are put in order."""
+
+    AGE = "age"
+    HOST = "host"
+    SIZE = "size"
+    ATTENTION = "attention needed"
+
+
+class CopyWish(NamedTuple):
+    """Which copies are to be seen, and in which order."""
+
+    filter: str = ""
+    sort: CopySort = CopySort.AGE
+
+
+def wanted_copies(copies: Iterable[Copy], wish: CopyWish, here: Mapping[str, int]) -> list[Copy]:
+    """The copies that match every word of a filter, in the order that is wished."""
+    terms = wish.filter.lower().split()
+    matching = [copy for copy in copies if all(word in _haystack(copy, here) for word in terms)]
+    keys: dict[CopySort, Callable[[Copy], Any]] = {
+        CopySort.AGE: lambda copy: -copy.name.time,
+        CopySort.HOST: lambda copy: (copy.name.host, -copy.name.time),
+        CopySort.SIZE: lambda copy: -copy.stored,
+        CopySort.ATTENTION: lambda copy: (not copy.trouble, copy.checked),
+    }
+    return sorted(matching, key=keys[wish.sort])
+
+
+def _haystack(copy: Copy, here: Mapping[str, int]) -> str:
+    number = here.get(copy.name.digest, 0)
+    check = "damaged" if copy.trouble else "verified" if copy.checked else "never"
+    texts = (
+        copy.name.short,
+        copy.name.host_name,
+        f"#{copy.name.set_id}",
+        *copy.snaps,
+        check,
+        *notes_of(copy),
+    )
+    return " ".join((*texts, f"here:#{number}" if number else "here:none")).lower()
 
 
 def copy_rows(copies: Sequence[Copy], here: Mapping[str, int], now: float) -> list[Row]:

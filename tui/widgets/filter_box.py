@@ -14,7 +14,7 @@ class FilterBox(Input):
         Binding("escape", "screen.back", "Clear filter"),
     ]
 
-    def __init__(self) -> None:
-        super().__init__(placeholder="filter: snaps, users, #numbers, notes, states", id="filter")
+    def __init__(self, what: str = "snaps, users, #numbers, notes, states") -> None:
+        super().__init__(placeholder=f"filter: {what}", id="filter")
         self.cursor_blink = False
         self.display = False

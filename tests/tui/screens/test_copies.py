@@ -182,6 +182,22 @@ def test_other_machines_are_shown_on_wish(world: World, tmp_path: Path) -> None:
     patiently(str(world.root), tell, config=str(world.config))
 
 
+def test_copies_are_filtered_and_sorted(world: World) -> None:
+    world.do(CheckCopies(REPO, ("1",)))
+
+    async def tell(user: Patient) -> None:
+        await opens_copies(user)
+        await user.presses("slash")
+        await user.types("never")
+        await user.sees("1 copy ")
+        await user.presses("escape")
+        await user.sees("2 copies")
+        await user.presses("o", "o", "o")
+        await user.sees("sorted by attention needed")
+
+    patiently(str(world.root), tell, config=str(world.config))
+
+
 def test_repository_that_does_not_answer_is_told_and_what_is_known_stays(world: World, folder: Path) -> None:
     folder.rename(folder.with_name("unplugged"))
 

@@ -115,7 +115,10 @@ def test_forget_and_prune_say_how_to_undo_them(snapstow: Snapstow) -> None:
     done = run(snapstow, "forget", "--repo", "offsite", "1", "2")
     assert done.out == "Forgot 2 copies in offsite.\n"
     undo = done.err.splitlines()[-1].split()[-2:]
+    listed = run(snapstow, "undo", "--list").out.splitlines()
+    assert listed[1].split()[:4] == [undo[1], "forget-copies", "2", "copies"]
     assert run(snapstow, *undo).out == f"Undid job {undo[1]}: 2 copies are back.\n"
+    assert run(snapstow, "undo", "--list").out == "Nothing to undo.\n"
     planned = run(snapstow, "prune", "--repo", "offsite", "--keep-last", "1", "--plan")
     assert f"To do it: snapstow --root {snapstow.world.root} --config" in planned.out
     assert len(copies_of(snapstow.world)) == 3

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import limits, memory, report, screens
+from tests.bench import copies, limits, memory, report, screens
 from tests.bench.cases import Case, Pair, alone, cold, estimating, listing, losing, starting
 from tests.bench.corpus import MB, Corpus, make_snapshots, make_tiny_files
 from tests.bench.report import Outcome
@@ -128,6 +128,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--disk", default="/var/tmp", metavar="DIR", help="a real disk (/var/tmp)")
     parser.add_argument("--only", action="append", metavar="TEXT", help="only cases with this in their name")
     parser.add_argument("--screens", action="store_true", help="the screens only, at 2 x --snapshots")
+    parser.add_argument("--copies", action="store_true", help="copies in a repository only")
     parser.add_argument("--no-speed", action="store_true", help="memory only")
     parser.add_argument("--no-memory", action="store_true", help="speed only")
     return parser.parse_args()
@@ -140,6 +141,9 @@ def main() -> int:
         with folder_for(arguments.at) as folder:
             return 0 if screens.measure(folder, 2 * arguments.snapshots, arguments.rounds) else 1
     corpus = Corpus()
+    if arguments.copies:
+        with folder_for(arguments.at) as folder:
+            return 0 if copies.measure(folder, corpus, arguments.size, arguments.rounds) else 1
     reached = True
     if not arguments.no_speed:
         obstacle = missing()

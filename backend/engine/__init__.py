@@ -12,6 +12,7 @@ from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
     from backend.engine.availability import Availability
+    from backend.engine.copies.cached import cached_export
     from backend.engine.copies.knowledge import known_copies
     from backend.engine.copies.opening import opened_repository
     from backend.engine.copies.pruning import plan_copy_pruning

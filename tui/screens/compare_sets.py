@@ -9,12 +9,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from backend import Cancelled, Progress, Snapshot, SnapshotError
+from backend import Cancelled, Progress, SnapshotError
 from backend.compare import (
     LIVE,
     CompareOptions,
     Presence,
     SetComparison,
+    Side,
     SnapSummary,
     side_in_place,
     side_of_set,
@@ -56,19 +57,13 @@ class CompareSetsScreen(SubScreen):
         Binding("q", "app.quit", "Quit", show=False),
     ]
 
-    def __init__(self, place: Place, pair: SetPair, launcher: Launcher) -> None:
+    def __init__(self, place: Place, sides: tuple[Side, Side], launcher: Launcher) -> None:
         super().__init__()
         self._place = place
         self._launcher = launcher
         engine = place.engine
-        before = side_of_set(pair.before[0].set_id, pair.before)
-        after = (
-            side_of_set(pair.after[0].set_id, pair.after)
-            if pair.after
-            else side_in_place(engine.layout, before.sources)
-        )
-        self._comparison = SetComparison(before, after, engine.layout, engine.state_dir)
-        self._is_live = pair.after is None
+        self._comparison = SetComparison(*sides, engine.layout, engine.state_dir)
+        self._is_live = sides[1].label == LIVE
         self._options = CompareOptions()
         self._progress = Progress()
         self._summaries: list[SnapSummary] = []
@@ -168,7 +163,7 @@ class CompareSetsScreen(SubScreen):
         before, after = (side.sources.get(snap) for side in (self._comparison.before, self._comparison.after))
         if presence is Presence.BOTH and before is not None:
             self.app.push_screen(CompareScreen(self._place, Pair(snap, before, after), self._launcher))
-        elif isinstance(only := before or after, Snapshot):
+        elif only := before or after:
             self._launcher.show_contents(only)
 
     def action_pivot(self) -> None:
@@ -209,8 +204,15 @@ class CompareSetsScreen(SubScreen):
         self.say(copied(self.app, command))
 
 
+def _sides_of(place: Place, pair: SetPair) -> tuple[Side, Side]:
+    before = side_of_set(pair.before[0].set_id, pair.before)
+    if pair.after:
+        return before, side_of_set(pair.after[0].set_id, pair.after)
+    return before, side_in_place(place.engine.layout, before.sources)
+
+
 def comparison_screen(place: Place, pair: Pair | SetPair, launcher: Launcher) -> Screen[None]:
     """The screen that compares a pair."""
     if isinstance(pair, SetPair):
-        return CompareSetsScreen(place, pair, launcher)
+        return CompareSetsScreen(place, _sides_of(place, pair), launcher)
     return CompareScreen(place, pair, launcher)

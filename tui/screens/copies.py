@@ -1,10 +1,9 @@
 """The copies in a repository: listed, read back, pulled, forgotten, looked into."""
 
-import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from enum import Enum
 from types import MappingProxyType
 from typing import ClassVar, NamedTuple
 
@@ -25,13 +24,14 @@ from backend import (
     Pull,
     SnapshotError,
     command_line,
-    perform,
 )
-from backend.engine import known_copies, opened_repository
+from backend.compare import Side, side_in_place, side_of_file
+from backend.engine import cached_export, known_copies, opened_repository
 from backend.repository import Copy, content_hash_of
 from tui.dialogs.confirm import Confirm
 from tui.dialogs.lines import Line, styled
 from tui.phrases import count_phrase
+from tui.screens.compare_sets import CompareSetsScreen
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.screens.text_viewer import Document, TextViewer
@@ -66,13 +66,21 @@ class CopiesListed(Message):
         self.is_fresh = is_fresh
 
 
-class Downloaded(Message):
-    """A copy is here as a file to look into, or why not; or how much of it there is so far."""
+class Then(Enum):
+    """What a copy is downloaded for."""
 
-    def __init__(self, path: str, text: str = "") -> None:
+    OPEN = "open"
+    COMPARE = "compare"
+
+
+class Downloaded(Message):
+    """A copy is here as a file, with its side of a comparison; or why not, or how far it is."""
+
+    def __init__(self, text: str, path: str = "", side: Side | None = None) -> None:
         super().__init__()
-        self.path = path
         self.text = text
+        self.path = path
+        self.side = side
 
 
 class CopiesScreen(SubScreen):
@@ -83,7 +91,8 @@ class CopiesScreen(SubScreen):
         Binding("p", "pull", "Pull"),
         Binding("c", "check", "Check"),
         Binding("f", "forget", "Forget"),
-        Binding("d", "describe", "Details"),
+        Binding("d", "compare", "Compare"),
+        Binding("D", "describe", "Details"),
         Binding("a", "all", "All machines"),
         Binding("slash", "filter", "Filter", key_display="/"),
         Binding("o", "sort", "Sort by", show=False),
@@ -109,7 +118,6 @@ class CopiesScreen(SubScreen):
         self._download = Progress()
         self._state = "asking…"
         self._stamp: tuple[int, ...] = ()
-        self._temporary = tempfile.TemporaryDirectory(prefix="snapstow-")
 
     def compose(self) -> ComposeResult:
         """Where, the copies, what happened last, keys."""
@@ -124,10 +132,9 @@ class CopiesScreen(SubScreen):
         self.set_interval(_REFRESHED, self._refresh)
 
     def on_unmount(self) -> None:
-        """Ask no more, and leave nothing behind."""
+        """Ask no more."""
         self._progress.stop()
         self._download.stop()
-        self._temporary.cleanup()
 
     # -- what there is
 
@@ -319,6 +326,10 @@ class CopiesScreen(SubScreen):
         self._state = ""
         self.fill()
 
+    def action_compare(self) -> None:
+        """Compare the copy under the cursor with the data in place."""
+        self._look_inside(Then.COMPARE)
+
     def action_describe(self) -> None:
         """Show all that the manifest says."""
         if copy := self._under_cursor:
@@ -338,8 +349,8 @@ class CopiesScreen(SubScreen):
 
     # -- doing
 
-    def _pull_of(self, copy: Copy, file: str = "") -> Pull:
-        return Pull(self._listing.repository, str(copy.name), file)
+    def _pull_of(self, copy: Copy) -> Pull:
+        return Pull(self._listing.repository, str(copy.name))
 
     @work
     async def action_pull(self) -> None:
@@ -388,40 +399,45 @@ class CopiesScreen(SubScreen):
 
     # -- looking inside
 
-    def _look_inside(self) -> None:
-        """Download the copy under the cursor into a private folder, then show what is in it."""
+    def _look_inside(self, then: Then = Then.OPEN) -> None:
+        """Have the copy under the cursor in the cache, then show what is in it, or how it differs."""
         if (copy := self._under_cursor) is None:
             return
-        path = os.path.join(self._temporary.name, f"{copy.name.short}.snapshot")
-        if os.path.exists(path):
-            self._launcher.show_contents(path)
-        elif copy.trouble or not copy.is_readable:
+        if copy.trouble or not copy.is_readable:
             self.say("; ".join(views.notes_of(copy)))
         else:
             self._download.stop()
             self._download = Progress(self._follow)
             self.say(f"downloading {amount_text(copy.stored)} to look into it · x stops")
-            self._fetch(self._pull_of(copy, path), self._download)
+            self._fetch(copy, then, self._download)
 
     def _follow(self, event: Event) -> None:
         """Say how far the download is; called from its thread."""
         if isinstance(event, Advanced):
-            self.post_message(Downloaded("", f"downloading: {amount_text(event.done)} · x stops"))
+            self.post_message(Downloaded(f"downloading: {amount_text(event.done)} · x stops"))
 
     @work(thread=True, exclusive=True, group="download")
-    def _fetch(self, pull: Pull, progress: Progress) -> None:
+    def _fetch(self, copy: Copy, then: Then, progress: Progress) -> None:
         try:
-            perform(pull, self._place.engine, progress)
+            with opened_repository(self._place.engine, self._listing.repository) as repository:
+                path = cached_export(repository, copy, progress)
+            side = None
+            if then is Then.COMPARE:
+                label = f"{self._listing.repository}:{copy.name.short}"
+                side = side_of_file(path, progress)._replace(label=label)
         except Cancelled:
-            self.post_message(Downloaded("", "stopped"))
+            self.post_message(Downloaded("stopped"))
         except (SnapshotError, OSError) as trouble:
-            self.post_message(Downloaded("", str(trouble)))
+            self.post_message(Downloaded(str(trouble)))
         else:
-            self.post_message(Downloaded(pull.file))
+            self.post_message(Downloaded("", path, side))
 
     def on_downloaded(self, message: Downloaded) -> None:
-        """Show what is in it, or why nothing is."""
+        """Show what is in it, or how it differs from what is here, or why nothing is shown."""
         if not message.path:
             self.say(message.text)
+        elif self.is_current and message.side is not None:
+            live = side_in_place(self._place.engine.layout, message.side.sources)
+            self.app.push_screen(CompareSetsScreen(self._place, (message.side, live), self._launcher))
         elif self.is_current:
             self._launcher.show_contents(message.path)

@@ -34,7 +34,7 @@ def pull(engine: Engine, operation: Pull, repository: Repository, progress: Prog
     payload = copy.manifest.payload
     if operation.file:
         with progress.step("Pulling", payload.size):
-            export_to_file(_Download(repository, copy), operation.file, progress)
+            export_to_file(Download(repository, copy), operation.file, progress)
         return Result(copy.name.set_id, copies=(str(copy.name),))
     hashes = set_content_hashes(copy.manifest.set.snapshots)
     for group in engine.sets():
@@ -46,7 +46,7 @@ def pull(engine: Engine, operation: Pull, repository: Repository, progress: Prog
     return replace(result, copies=(str(copy.name),))
 
 
-class _Download:
+class Download:
     """A copy as an export that is written to a file."""
 
     def __init__(self, repository: Repository, copy: Copy) -> None:

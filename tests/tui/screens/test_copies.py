@@ -123,10 +123,22 @@ def test_damaged_copy_is_told_and_not_looked_into(world: World, folder: Path) ->
     patiently(str(world.root), tell, config=str(world.config))
 
 
-def test_details_are_what_the_manifest_says(world: World) -> None:
+def test_copy_is_compared_with_the_data_in_place(world: World) -> None:
     async def tell(user: Patient) -> None:
         await opens_copies(user)
         await user.presses("d")
+        await user.sees("Compare offsite:")
+        await user.sees("hello")
+        await user.presses("escape")
+        await user.sees("Repository offsite")
+
+    patiently(str(world.root), tell, config=str(world.config))
+
+
+def test_details_are_what_the_manifest_says(world: World) -> None:
+    async def tell(user: Patient) -> None:
+        await opens_copies(user)
+        await user.presses("D")
         await user.sees("where it was saved")
         await user.sees("hello 1.0")
         assert "the same is here as #2" in user.screen()

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from tui.cli.arguments.parser import Parser, set_number
 from tui.cli.arguments.saved import add_abs_time, add_repo, add_snaps
-from tui.cli.arguments.values import absolute, names, percent, seconds
+from tui.cli.arguments.values import absolute, file_or_copy, names, percent, seconds
 
 
 class SetId(NamedTuple):
@@ -306,8 +306,8 @@ def add_to(parser: Parser) -> None:
 
 def add_file(parser: Parser) -> None:
     """Describe the file that stands for a set."""
-    text = "an export or a snapshot file instead of a set"
-    parser.option("file", "FILE", text, type=absolute)
+    text = "an export, a snapshot file, or a copy (REPO:ID)"
+    parser.option("file", "FILE", text, type=file_or_copy)
     parser.refuse_empty("file")
 
 

@@ -7,7 +7,7 @@ from tui.cli.arguments.changes import add_file, add_no_wait, add_plan, add_to, a
 from tui.cli.arguments.parser import Parser, UsageError, choice, set_number
 from tui.cli.arguments.saved import add_abs_time, add_id, add_snaps
 from tui.cli.arguments.screens import add_screen_flags
-from tui.cli.arguments.values import absolute, names
+from tui.cli.arguments.values import file_or_copy, names
 
 ORDERS = ("name", "size", "time")
 POLICIES = ("always", "changed", "newer", "never")
@@ -174,7 +174,7 @@ def diff(parser: Parser) -> type[DiffArgs]:
         "diff 3 5 nextcloud",
         "diff 3 live nextcloud:common/config.php",
     )
-    parser.operand("first", "ID|FILE", "a set, or an export or a snapshot file", missing="`<id>`")
+    parser.operand("first", "ID|FILE", "a set, or a file or a copy (REPO:ID)", missing="`<id>`")
     parser.operand("second", "ID|FILE|live", "what to compare it with", missing="`<id>`")
     parser.operand("what", "SNAP[:PATH]", "the snap, or a path in its data")
     parser.flag("exact", "compare by content")
@@ -186,9 +186,12 @@ def diff(parser: Parser) -> type[DiffArgs]:
 def open(parser: Parser) -> type[OpenArgs]:
     """Describe `open`."""
     parser.describe(
-        "Browses an export or a single snapshot file without importing it.", "open three.snapshot"
+        "Browses an export, a single snapshot file or a copy without importing it.",
+        "open three.snapshot",
+        "open offsite:3",
     )
-    parser.operand("file", "FILE", "an export or a snapshot file", missing="`<filename>`", type=absolute)
+    text = "an export, a snapshot file, or a copy (REPO:ID)"
+    parser.operand("file", "FILE", text, missing="`<filename>`", type=file_or_copy)
     add_screen_flags(parser)
     return OpenArgs
 

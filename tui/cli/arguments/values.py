@@ -21,6 +21,14 @@ def absolute(path: str) -> str:
     return path if path in ("", "-") else os.path.abspath(path)
 
 
+def file_or_copy(text: str) -> str:
+    """A file by its whole path; or a copy, `REPO:ID`, where no file is called that."""
+    repository, _, copy = text.partition(":")
+    if copy and repository and "/" not in repository and not os.path.lexists(text):
+        return text
+    return absolute(text)
+
+
 def seconds(purpose: str) -> Callable[[str], int]:
     """Reads a span of time such as `90m`, `24h` or `7d`; nothing is 0."""
 

@@ -8,6 +8,8 @@ from backend import NotFoundError, Progress
 from backend.compare import LIVE, Change, CompareOptions, Comparison, Difference, KeyChange, Source, Tally
 from tui.cli.arguments.contents import DiffArgs
 from tui.cli.arguments.parser import is_number
+from tui.cli.arguments.values import file_or_copy
+from tui.cli.commands.copy_files import local_file
 from tui.cli.commands.diff_sets import diff_sets
 from tui.cli.context import Context
 from tui.cli.output import exact, print_result, print_status
@@ -26,6 +28,8 @@ _SIGNS = {
 
 def diff(context: Context, args: DiffArgs) -> int:
     """Show what differs between two snapshots of a snap, or one and the live data; without a snap, of all."""
+    first, second = (_here(context, side) for side in (args.first, args.second))
+    args = args._replace(first=first, second=second)
     if not args.what:
         return diff_sets(context, args)
     snap, _, path = args.what.partition(":")
@@ -49,6 +53,11 @@ def diff(context: Context, args: DiffArgs) -> int:
     if not comparison.is_whole:
         return 3
     return 4 if not comparison.is_sound else 1 if args.exit_code and differs else 0
+
+
+def _here(context: Context, side: str) -> str:
+    """A side as it is, but a copy as a file."""
+    return side if side == LIVE or is_number(side) else local_file(context, file_or_copy(side))
 
 
 def _add_side(context: Context, comparison: Comparison, side: str, progress: Progress) -> None:

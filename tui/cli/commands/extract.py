@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from backend import Extract
 from backend.restore import ExtractAction, ExtractPart, ExtractPlan, ExtractTarget, Verdict
 from tui.cli.arguments.contents import ExtractArgs
+from tui.cli.commands.copy_files import local_file
 from tui.cli.commands.restore_plan import printed_line
 from tui.cli.context import Context
 from tui.cli.outcome import perform
@@ -21,7 +22,7 @@ def extract(context: Context, args: ExtractArgs) -> int:
     operation = Extract(
         set_id=args.set_id,
         items=args.paths,
-        file=args.file,
+        file=local_file(context, args.file),
         target_dir=args.target_dir,
         policy=args.policy,
         owners=args.owner,

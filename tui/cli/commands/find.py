@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from backend import Cancelled, NotFoundError, Progress, Snapshot
 from backend.browse import Hit, Missed, PathPattern, search_files
 from tui.cli.arguments.contents import FindArgs
+from tui.cli.commands.copy_files import local_file
 from tui.cli.commands.inspect_lines import hit_document, minute
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
@@ -20,7 +21,8 @@ _NONE = 1
 
 def find(context: Context, args: FindArgs) -> int:
     """Find files in all snapshots, or in some; 1 where there is none, whatever could not be searched."""
-    where: Sequence[Snapshot | str] = [args.file] if args.file else _of_store(context, args)
+    file = local_file(context, args.file)
+    where: Sequence[Snapshot | str] = [file] if file else _of_store(context, args)
     search = _Search(context, PathPattern(args.pattern))
     try:
         with watched_progress() as progress, progress.step("Searching"):

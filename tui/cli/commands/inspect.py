@@ -24,6 +24,7 @@ from backend.format import snapshot_json
 from backend.store import VerificationLog
 from tui.cli.arguments.changes import CheckArgs
 from tui.cli.arguments.contents import CatArgs, LsArgs, OpenArgs
+from tui.cli.commands.copy_files import local_file
 from tui.cli.commands.inspect_lines import (
     HEADER,
     archive_document,
@@ -87,11 +88,12 @@ def cat(context: Context, args: CatArgs) -> int:
 
 def open(context: Context, args: OpenArgs) -> int:
     """Browse, or without a terminal list, an export or a single snapshot; nothing is imported."""
+    path = local_file(context, args.file)
     if can_draw() and not (context.json or args.plain):
         from tui.cli.commands.browse import draw
 
-        return draw(context, args, args.file)
-    with watched_progress() as progress, SnapshotFile.of_file(args.file, progress) as file:
+        return draw(context, args, path)
+    with watched_progress() as progress, SnapshotFile.of_file(path, progress) as file:
         if context.json:
             print_result(*(snapshot_json(snapshot) for snapshot in file.snapshots))
         else:
@@ -101,11 +103,11 @@ def open(context: Context, args: OpenArgs) -> int:
 
 def check_file(context: Context, args: CheckArgs) -> int:
     """Verify an export or a single snapshot where it lies; 4 where something is bad."""
-    snaps = tuple(filter(None, (args.set_id, *args.snaps)))
+    snaps, path = tuple(filter(None, (args.set_id, *args.snaps))), local_file(context, args.file)
     with Foreground(json=context.json) as foreground:
         progress = Progress(foreground.handle)
         foreground.watch(progress)
-        with SnapshotFile.of_file(args.file, progress.quiet()) as file:
+        with SnapshotFile.of_file(path, progress.quiet()) as file:
             for snap in snaps:
                 file.of_snap(snap)
             size = sum(archive.packed.size for held in file.held for archive in held.archives)
@@ -126,9 +128,9 @@ def check_file(context: Context, args: CheckArgs) -> int:
 
 def _wanted(context: Context, args: LsArgs | CatArgs, stack: ExitStack) -> list[SnapshotFile]:
     """The snapshot files that are meant, open."""
-    if args.file:
+    if path := local_file(context, args.file):
         with watched_progress() as progress:
-            return [stack.enter_context(SnapshotFile.of_file(args.file, progress))]
+            return [stack.enter_context(SnapshotFile.of_file(path, progress))]
     snap = args.target.partition(":")[0]
     sets = context.engine.sets(args.set_id, (snap,) if snap else ())
     snapshots = [snapshot for group in sets for snapshot in group.snapshots]

@@ -127,3 +127,29 @@ def test_forget_and_prune_say_how_to_undo_them(snapstow: Snapstow) -> None:
     line = ("prune", "--repo", "offsite", "--keep-last", "1", "--plan")
     document: Any = run(snapstow, "--json", *line).document
     assert document["stays"][0]["reasons"][0] == "last 1 of 1"
+
+
+def test_copies_stand_where_a_file_is_expected(snapstow: Snapstow, tmp_path: Path) -> None:
+    run(snapstow, "push", "1", "offsite")
+    copy, target = ("--file", "offsite:1"), tmp_path / "out"
+    assert run(snapstow, "ls", *copy, "hello:rev").out.splitlines()[-1].split()[-1] == "f"
+    printed = snapstow.process(f"--config={snapstow.world.config}", "cat", *copy, "hello:rev/f")
+    assert printed.stdout == b"1"
+    assert "Files: " in run(snapstow, "diff", "offsite:1", "live", "hello").out
+    assert run(snapstow, "extract", *copy, "hello:rev/f", "--to", str(target), "--strip").code == 0
+    assert (target / "f").read_text() == "1"
+    for line in ("open --plain offsite:1", "check-snapshot --file offsite:1", "find f --file offsite:1"):
+        assert run(snapstow, *line.split()).code == 0
+    assert run(snapstow, "diff", "offsite:1", "2").code == 0
+    assert run(snapstow, "ls", "--file", "nas:1").err.startswith('error: no repository "nas" is configured')
+    assert run(snapstow, "ls", "--file", "offsite:9").err == "error: there is no copy 9 in offsite\n"
+
+
+def test_damaged_copy_is_never_looked_into(snapstow: Snapstow, folder: Path) -> None:
+    run(snapstow, "push", "1", "offsite")
+    (copy,) = copies_of(snapstow.world)
+    payload = object_file(folder, copy, PAYLOAD)
+    payload.write_bytes(payload.read_bytes()[:-1] + b"x")
+    done = run(snapstow, "ls", "--file", "offsite:1")
+    assert (done.code, done.out) == (4, "")
+    assert "is damaged" in done.err

@@ -29,7 +29,7 @@ prepare()
 
 from PIL import Image  # noqa: E402 - after the path is set
 
-from backend import Save, demo_root, open_engine  # noqa: E402 - after the path is set
+from backend import Save, demo_config, demo_root, open_engine  # noqa: E402 - after the path is set
 from backend.engine import perform_recorded  # noqa: E402 - after the path is set
 from tests.tui.support.user import User  # noqa: E402 - after the path is set
 from tui.app import Looks, SnapstowApp  # noqa: E402 - after the path is set
@@ -59,7 +59,7 @@ STORIES = {
     "restore": Story(("end", "r"), "READY"),
     "save": Story(("s",), "last time"),
     "check": Story(("end", "c"), "same as"),
-    "forget": Story(("end", "f"), "type 1"),
+    "forget": Story(("end", "f"), "Enter Forget"),
     "export": Story(("end", "e"), "same as"),
     "import": Story(("i",), "Import"),
     "jobs": Story(("J",), "restore"),
@@ -72,6 +72,9 @@ STORIES = {
     "losses": Story(("end", "r", "@READY", "l"), "would lose"),
     "compare-sets": Story(("end", "space", "up", "space", "d"), "only in #1"),
     "find": Story(("F", *"notes", "enter"), "notes-00"),
+    "copies": Story(("t", "@Repository", "a", "@web1", "c", "@Check 1 copy", "escape"), "4 copies"),
+    "push": Story(("asterisk", "P"), "there already"),
+    "prune": Story(("colon", *"prune", "@Prune", "enter"), "same as"),
     "palette": Story(("colon",), "Find"),
     "help": Story(("question_mark",), "Restore"),
 }
@@ -97,7 +100,7 @@ def wanted_pictures() -> Iterator[tuple[str, Story, tuple[int, int], str]]:
 @asynccontextmanager
 async def screens(root: str, size: tuple[int, int], theme: str) -> AsyncIterator[User]:
     """Somebody at the screens of a demo."""
-    app = SnapstowApp(Place(open_engine(root), ("--demo",)), Looks(theme))
+    app = SnapstowApp(Place(open_engine(root, "auto", demo_config(root)), ("--demo",)), Looks(theme))
     async with app.run_test(size=size) as pilot:
         user = User(app, pilot)
         await user.sees("#1")

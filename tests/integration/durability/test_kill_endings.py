@@ -116,9 +116,9 @@ def test_a_save_ended_as_chosen(plain_killer: Killer, fresh: Fresh, verb: str) -
 @pytest.mark.slow
 def test_a_forget_that_is_taken_back_keeps_what_is_left(plain_killer: Killer, fresh: Fresh) -> None:
     kept = set()
-    for moment in points(did(plain_killer, fresh(), Forget(5)).changes, 1):
+    for moment in points(did(plain_killer, fresh(), Forget(5, undo_window=0)).changes, 1):
         world = fresh()
-        died(plain_killer, world, Forget(5), moment)
+        died(plain_killer, world, Forget(5, undo_window=0), moment)
         if not was_born(world):
             continue
         before = sets(world)

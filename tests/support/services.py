@@ -18,6 +18,7 @@ APPS: dict[str, Any] = {
 # A unit runs while its file is in `running`; one in `failing` does not start; `log` has what was asked.
 _SYSTEMCTL = """#!/bin/sh
 cd {base}/units
+while case $1 in --user | --global) true ;; *) false ;; esac; do shift; done
 verb=$1; shift
 case $verb in start | stop) echo "$verb $*" >>log ;; esac
 case $verb in
@@ -28,6 +29,7 @@ show)
         printf "${{gap}}Type=simple\\nId=$unit\\nNames=$unit\\nActiveState=$state\\n"
         printf "UnitFileState=enabled\\nNeedDaemonReload=no\\n"; gap='\\n'
     done ;;
+is-enabled) for unit; do echo enabled; done ;;
 stop) for unit; do rm -f running/$unit; done ;;
 start)
     for unit; do

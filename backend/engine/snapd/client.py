@@ -79,8 +79,12 @@ class Client:
         return sets_from(answer.result, self._folder)
 
     def services(self) -> list[SnapService]:
-        """The services of all installed snaps, by name."""
-        answer = self._ask("list the services", "GET", "/v2/apps?select=service")
+        """The services of all installed snaps, by name.
+
+        Those in sessions of users are told as they are for all: of a session of ours, which snapd looks for
+        otherwise since 2.66, there need be none.
+        """
+        answer = self._ask("list the services", "GET", "/v2/apps?select=service&global=true")
         return services_from(answer.result)
 
     def changes(self) -> list[SnapdChange]:

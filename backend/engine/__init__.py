@@ -24,5 +24,6 @@ if TYPE_CHECKING:
     from backend.engine.pruning import PrunePlan, plan_prune
     from backend.engine.select import reopen_engine
     from backend.engine.state_folder import user_state
+    from backend.engine.status import MachineStatus, status_of
 else:
     __getattr__ = lazy_names(__name__)

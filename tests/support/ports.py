@@ -13,12 +13,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int) -> None:
+def wait_for_port(port: int, address: str = "127.0.0.1") -> None:
     """Wait until something listens on a port."""
     until = time.monotonic() + _PATIENCE
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port), 5).close()
+            socket.create_connection((address, port), 5).close()
             return
         except OSError:
             assert time.monotonic() < until, f"nothing listens on {port}"

@@ -45,8 +45,9 @@ class Context:
 
     def location_options(self, *, absolute: bool = False) -> tuple[str, ...]:
         """The options that name the place, and the engine if one was asked for; `absolute`: from anywhere."""
-        engine, no_lock = self._options.engine, self._options.no_lock
+        no_lock = self._options.no_lock
         where = ("--demo",) if self.demo else self._root_option(absolute)
+        engine = "auto" if self._options.host else self._options.engine
         how = ("--engine", engine) if engine != "auto" else ()
         if self._config:
             how = (*how, "--config", self._config)
@@ -54,6 +55,8 @@ class Context:
 
     def _root_option(self, absolute: bool) -> tuple[str, ...]:
         root = self._options.root
+        if self._options.host:
+            return ("-H", self._options.host)
         if root == "/":
             return ()
         if absolute:

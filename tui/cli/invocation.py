@@ -28,6 +28,10 @@ class Invocation:
         self.verb = line.verb
         if line.options.json and isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(encoding="utf-8")
+        if line.options.host:
+            from tui.cli.there import run_there
+
+            return run_there(line, list(argv), self._carry_out)
         code = self._carry_out(line)
         from tui.cli.output import flush_results
 

@@ -22,7 +22,7 @@ GROUPS = {
         "open": "browse an export",
         "extract": "restore single files",
     },
-    "Maintenance": {
+    "Maintenance, copies elsewhere, other machines": {
         "undo": "undo restores, forgets",
         "forget": "remove a set, or snaps",
         "prune": "forget what no rule keeps",
@@ -36,14 +36,15 @@ GROUPS = {
         "finish": "complete interrupted jobs",
         "stop": "stop a running job",
         "takeback": "roll back interrupted jobs",
-    },
-    "Off the machine, and by itself": {
+        "status": "how this machine is",
         "push": "copy sets to a repository",
         "pull": "import a copy",
         "copies": "list the copies of sets",
         "repo": "add, list repositories",
         "schedule": "what runs by a timer",
         "config": "what is configured",
+        "hosts": "how machines are, over ssh",
+        "copy": "a set from one to another",
     },
 }
 _UNLISTED = {

@@ -330,6 +330,8 @@ VERBS = {
     "pull": Verb(Session.pull, "", "import a copy; pull and repository:number"),
     "copies": _reading("copies", "", "list which sets have copies where"),
     "repo": _reading("repo", "", "list the repositories"),
+    "status": _reading("status", "", "tell how this machine is"),
+    "hosts": _reading("hosts", "", "tell how machines are; hosts and their names"),
     "config": _reading("config", "", "show what is configured; config check looks whether it can work"),
     "schedule": _reading("schedule", "", "list what runs by a timer"),
     "jobs": Verb(lambda session, _: session.lists.jobs(), "", "list what runs, and how the others ended"),

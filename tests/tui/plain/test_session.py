@@ -149,6 +149,7 @@ NOT_IN_LINES = {
     "completion": "written for a shell",
     "man": "written for man",
     "version": "told by the command",
+    "copy": "between other machines than this",
     "browse": "the screens",
     "reset": "takes away what the session shows",
 }

@@ -33,6 +33,7 @@ class GlobalOptions(NamedTuple):
     json: bool = False
     no_lock: bool = False
     config: str = ""
+    host: str = ""
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -61,7 +62,7 @@ class Parser(argparse.ArgumentParser):
         self.offers: dict[str, tuple[str, ...]] = {}
         self._required: list[str] = []
         self._never_empty: set[str] = set()
-        self._exclusive: list[tuple[str, str]] = [("--demo", "--root")]
+        self._exclusive: list[tuple[str, str]] = [("--demo", "--root"), ("--demo", "-H")]
         self._operand_group = self.add_argument_group("Arguments")
         self._flag_group = self.add_argument_group("Flags")
         self._global_group = self.add_argument_group("Everywhere")
@@ -123,6 +124,8 @@ class Parser(argparse.ArgumentParser):
         self.offer("engine", ENGINES)
         add("--config", metavar="FILE", default=default.config, help="the configuration to use")
         self.refuse_empty("config")
+        add("-H", metavar="HOST", dest="host", default=default.host, help="on another machine, over ssh")
+        self._never_empty.add("-H")
         unlocked = "make changes where files cannot be locked; nothing else may run"
         add("--no-lock", action="store_true", help=unlocked)
         add("--version", action="store_true", help="show the version")

@@ -22,6 +22,9 @@ _AT_A_SHELL = {
     "version": "for a shell: snapstow --version",
     "repo": "for a shell: snapstow repo add NAME URL, repo test NAME",
     "config": "for a shell: snapstow config check",
+    "status": "for a shell: snapstow status --json",
+    "copy": "for a shell: snapstow copy web1:5 web2",
+    "hosts": "for a shell: snapstow hosts web1 web2",
     "schedule": "for a shell: snapstow schedule enable NAME",
 }
 

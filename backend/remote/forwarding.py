@@ -1,0 +1,57 @@
+"""The snapd of another machine, answering at a socket of a root of its own here."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from backend.errors import UnreachableError
+from backend.host.socket import daemon_answers
+from backend.remote.ssh import Link, reason_of
+
+_SOCKET = "/run/snapd.socket"
+_PATIENCE = 15.0
+_GLANCE = 0.02
+
+
+@contextmanager
+def forwarded_root(link: Link) -> Iterator[str]:
+    """A root directory for whose snapd the one at the other end of a link answers, until it is left.
+
+    Nothing else is in it: what is not asked of snapd cannot be had.
+
+    Raises:
+        UnreachableError: ssh does not get there, or that snapd does not answer.
+    """
+    root = os.path.join(link.folder, "root")
+    socket = f"{root}{_SOCKET}"
+    os.makedirs(os.path.dirname(socket), mode=0o700)
+    process = subprocess.Popen(
+        link.forwarding_line(socket, _SOCKET),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        _await(process, link.host, socket)
+        yield root
+    finally:
+        with suppress(OSError):
+            process.stdin.close()  # type: ignore[union-attr] # it is a pipe
+        process.kill()
+        process.communicate()
+
+
+def _await(process: "subprocess.Popen[str]", host: str, socket: str) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not (os.path.exists(socket) and daemon_answers(socket)):
+        if process.poll() is not None:
+            _, errors = process.communicate()
+            raise UnreachableError(f"{host}: {reason_of(host, process.returncode, errors) or 'ssh ended'}")
+        if time.monotonic() > end:
+            raise UnreachableError(
+                f"{host}: its snapd does not answer over ssh (is forwarding allowed there?)"
+            )
+        time.sleep(_GLANCE)

@@ -1,0 +1,138 @@
+"""The system's ssh: whatever works for `ssh HOST` works here. Its questions are its own."""
+
+import os
+import shlex
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from enum import Enum
+from typing import Self
+
+from backend.errors import InvalidInputError, UnreachableError
+
+PROGRAM = "snapstow"
+_SSH = "SNAPSTOW_SSH"  # the command to use for ssh, as rsync has RSYNC_RSH
+_LONGEST = 255
+_FAILED = 255  # ssh's own failures
+_NOT_FOUND = 127
+_STILL_THERE = 15  # seconds that a login is kept for the next command
+_OPTIONS = ("ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
+_ADVICE = {
+    "Host key verification failed": "its key is unknown here, or another one now; look by hand: ssh {host}",
+    "Permission denied": "no key of yours lets you in there; try by hand: ssh {host}",
+    "Connection refused": "no sshd listens there",
+    "Could not resolve hostname": "the name is unknown",
+    "timed out": "it does not answer",
+    "Connection closed": "its sshd hung up",
+    "Connection reset": "its sshd hung up; perhaps it has too many logins at once",
+}
+
+
+class Way(Enum):
+    """How a machine is worked on: by Snapstow there, or by asking its snapd; or not at all."""
+
+    SNAPSTOW = "snapstow"
+    SNAPD = "snapd"
+    NONE = "none"
+
+
+def demand_host(name: str) -> str:
+    """Return a name that ssh takes for a machine, and never for an option.
+
+    Raises:
+        InvalidInputError: it is none.
+    """
+    harmless = name.isprintable() and not any(sign.isspace() for sign in name)
+    if not (harmless and 0 < len(name) <= _LONGEST and not name.startswith("-")):
+        raise InvalidInputError(
+            f"{name!r:.80} cannot be a machine: write a name as ssh takes it, or USER@NAME"
+        )
+    return name
+
+
+def reason_of(host: str, code: int, errors: str) -> str:
+    """Say in ssh's words why a machine cannot be reached, and what to do; nothing where ssh did not fail."""
+    if code != _FAILED:
+        return ""
+    lines = [line.strip() for line in errors.replace("\r", "\n").splitlines() if line.strip()]
+    last = lines[-1] if lines else "ssh failed"
+    advice = next((text for mark, text in _ADVICE.items() if mark in errors), "")
+    return f"{last} ({advice.format(host=host)})" if advice else last
+
+
+class Link:
+    """The way to a machine: one login for all commands, which ends soon after the last of them.
+
+    A context manager. Where it `asks`, ssh may ask on the terminal for what it needs.
+    """
+
+    def __init__(self, host: str, *, asks: bool = True) -> None:
+        self.host = demand_host(host)
+        self._asks = asks
+        self._folder = tempfile.TemporaryDirectory(prefix="snapstow-ssh-")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        subprocess.run(
+            [*self._base, "-O", "exit", "--", self.host],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            check=False,
+        )
+        self._folder.cleanup()
+
+    @property
+    def folder(self) -> str:
+        """A private directory that is removed at the end."""
+        return self._folder.name
+
+    @property
+    def _base(self) -> list[str]:
+        options = [
+            *_OPTIONS,
+            "ControlMaster=auto",
+            f"ControlPath={self.folder}/%C",
+            f"ControlPersist={_STILL_THERE}",
+            *(() if self._asks else ("BatchMode=yes",)),
+        ]
+        return [*shlex.split(os.environ.get(_SSH) or "ssh"), *(f"-o{option}" for option in options)]
+
+    def line(self, command: Sequence[str], *, terminal: bool = False) -> list[str]:
+        """Return the command of this machine that runs another one there, on a terminal or with streams."""
+        return [*self._base, "-t" if terminal else "-T", "--", self.host, shlex.join(command)]
+
+    def shell_line(self, command: str) -> list[str]:
+        """Return the command of this machine that has a shell there run something, with streams."""
+        return [*self._base, "-T", "--", self.host, command]
+
+    def forwarding_line(self, socket: str, there: str) -> list[str]:
+        """Return the command that makes a socket there answer at one of ours, until its input ends."""
+        return [
+            *self._base,
+            "-T",
+            "-oExitOnForwardFailure=yes",
+            "-L",
+            f"{socket}:{there}",
+            "--",
+            self.host,
+            "cat",
+        ]
+
+    def way(self) -> Way:
+        """Look how this machine can be worked on.
+
+        Raises:
+            UnreachableError: ssh does not get there, in its own words, or neither is there.
+        """
+        probe = f"command -v {PROGRAM} >/dev/null && exit 0; test -S /run/snapd.socket && exit 9; exit 10"
+        done = subprocess.run(
+            self.shell_line(probe), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        if reason := reason_of(self.host, done.returncode, done.stderr):
+            raise UnreachableError(f"{self.host}: {reason}")
+        if done.returncode == 0:
+            return Way.SNAPSTOW
+        return Way.SNAPD if done.returncode == 9 else Way.NONE

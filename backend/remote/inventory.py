@@ -28,9 +28,7 @@ def inventory_hosts(names: Sequence[str], config: HostsConfig, inventory: str = 
     chosen = names or (_inventory(inventory) if inventory else config.groups)
     hosts = [host for name in chosen for host in groups.get(name, (name,))]
     if not hosts:
-        raise NotFoundError(
-            "there is no machine: name some, or [hosts] groups in the configuration, or --inventory"
-        )
+        raise NotFoundError("there is no machine: name some, or configure groups in [hosts]")
     return list(dict.fromkeys(map(demand_host, hosts)))
 
 

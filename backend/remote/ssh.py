@@ -1,6 +1,7 @@
 """The system's ssh: whatever works for `ssh HOST` works here. Its questions are its own."""
 
 import os
+import re
 import shlex
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ _LONGEST = 255
 _FAILED = 255  # ssh's own failures
 _NOT_FOUND = 127
 _STILL_THERE = 15  # seconds that a login is kept for the next command
+_PREFIX = re.compile(r"ssh: (connect to host \S+ port [0-9]+: )?")
 _OPTIONS = ("ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
 _ADVICE = {
     "Host key verification failed": "its key is unknown here, or another one now; look by hand: ssh {host}",
@@ -55,7 +57,7 @@ def reason_of(host: str, code: int, errors: str) -> str:
     if code != _FAILED:
         return ""
     lines = [line.strip() for line in errors.replace("\r", "\n").splitlines() if line.strip()]
-    last = lines[-1] if lines else "ssh failed"
+    last = _PREFIX.sub("", lines[-1]) if lines else "ssh failed"
     advice = next((text for mark, text in _ADVICE.items() if mark in errors), "")
     return f"{last} ({advice.format(host=host)})" if advice else last
 

@@ -33,8 +33,8 @@ from tui.cli.arguments.schedule import ScheduleArgs
 from tui.cli.commands.schedule_steps import schedule_of, steps_of
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
-from tui.cli.own_command import own_command
 from tui.cli.progress import Foreground
+from tui.session.own_command import own_command
 from tui.text import age_text, plain
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)

@@ -9,6 +9,7 @@ from textual import work
 from backend import Operation, Progress, Snapshot, SnapshotError
 from backend.config import RepositoryConfig
 from backend.format import retention_text
+from backend.remote import inventory_hosts
 from tui.screens.inventory.browser import InventoryBrowser
 from tui.screens.inventory.palette_items import Known, attention, choices, jobs, verbs
 from tui.screens.text_viewer import Document, TextViewer
@@ -135,6 +136,18 @@ class ErrandScreen(InventoryBrowser):
         if repositories := self._repositories:
             names = [repository.name for repository in repositories]
             self.app.push_screen(CopiesScreen(self._place, self, names))
+
+    def action_hosts(self) -> None:
+        """Show the machines that are configured."""
+        from tui.screens.hosts import HostsScreen
+
+        try:
+            config = self._place.engine.config.hosts
+            hosts = inventory_hosts((), config)
+        except SnapshotError as trouble:
+            self.say(str(trouble))
+        else:
+            self.app.push_screen(HostsScreen(hosts, config.parallel))
 
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""

@@ -23,6 +23,7 @@ KEYS = (
     Binding("p", "pin", "Pin", show=False, group=_VERBS),
     Binding("P", "push", "Push", show=False, group=_VERBS),
     Binding("t", "copies", "Copies", show=False, group=_VERBS),
+    Binding("H", "hosts", "Hosts", show=False, group=_VERBS),
     Binding("y", "copy", "Copy command", show=False, group=_VERBS),
     Binding("exclamation_mark", "care", "Attention", key_display="!", show=False, group=_VERBS),
     Binding("v", "pivot", "Group by", show=False),

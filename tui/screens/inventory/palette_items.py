@@ -20,12 +20,6 @@ _AT_A_SHELL = {
     "man": "for a shell: snapstow man DIR writes the manual pages",
     "reset": "for a shell: snapstow --demo reset recreates the demo",
     "version": "for a shell: snapstow --version",
-    "repo": "for a shell: snapstow repo add NAME URL, repo test NAME",
-    "config": "for a shell: snapstow config check",
-    "status": "for a shell: snapstow status --json",
-    "copy": "for a shell: snapstow copy web1:5 web2",
-    "hosts": "for a shell: snapstow hosts web1 web2",
-    "schedule": "for a shell: snapstow schedule enable NAME",
 }
 
 
@@ -81,6 +75,9 @@ class Desk(Protocol):
     def action_copies(self) -> None:
         """Show the copies in repositories."""
 
+    def action_hosts(self) -> None:
+        """Show machines over ssh."""
+
     def ask_retention(self) -> None:
         """Show how long automatic snapshots are kept, and change it."""
 
@@ -122,6 +119,9 @@ def verbs(desk: Desk, known: Known) -> Iterator[PaletteItem]:
     yield PaletteItem("Retention", desk.ask_retention, effect=known.retention, verbs=("retention",))
     yield from _verbs_of_jobs(desk, known.care.jobs)
     yield PaletteItem("List of sets", lambda: None, effect="this list", verbs=("saved", "browse"))
+    yield PaletteItem("Hosts", desk.action_hosts, "H", "machines over ssh, how each is", verbs=("hosts",))
+    settings = PaletteItem("Settings", lambda: None, verbs=("repo", "config", "schedule", "status", "copy"))
+    yield settings._replace(refusal="for a shell: snapstow help repo, config, schedule, status, copy")
     for verb, reason in _AT_A_SHELL.items():
         yield PaletteItem(verb.capitalize(), lambda: None, verbs=(verb,), refusal=reason)
 

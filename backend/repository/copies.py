@@ -90,6 +90,8 @@ class Copy:
             summary = summarise(raw)
         except IntegrityError as damage:
             return replace(self, fault=str(damage))
+        if not self.name.matches(summary.content_hash):
+            return replace(self, fault="its manifest is of another copy")
         return replace(self, raw=raw, snaps=summary.snaps, size=summary.size, expected=summary.stored_size)
 
 

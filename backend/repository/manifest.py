@@ -121,11 +121,15 @@ def parse_manifest(raw: bytes) -> Manifest:
 
 
 class Summary(NamedTuple):
-    """What a list of copies shows: the snaps, the bytes of their archives, and of the payload as stored."""
+    """What a list of copies shows: the snaps, the bytes of their archives, and of the payload as stored.
+
+    `content_hash` is the one that the manifest names, in hex.
+    """
 
     snaps: tuple[str, ...]
     size: int
     stored_size: int
+    content_hash: str
 
 
 def summarise(raw: bytes) -> Summary:
@@ -142,13 +146,14 @@ def summarise(raw: bytes) -> Summary:
         names = tuple(snapshot["snap"] for snapshot in snapshots)
         size = sum(int(snapshot.get("size", 0)) for snapshot in snapshots)
         stored_size = int(fields["payload"]["stored-size"])
+        content_hash = str(fields["content-hash"])
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         raise IntegrityError("the manifest is damaged: it is not what a manifest is") from None
     if not all(isinstance(name, str) and is_snap_name(name) for name in names) or not names:
         raise _wrong("snapshots")
     if not 0 <= size < 2**63 or not 0 <= stored_size < 2**63:
         raise _wrong("size")
-    return Summary(names, size, stored_size)
+    return Summary(names, size, stored_size, content_hash)
 
 
 def _line(raw: bytes) -> bytes:

@@ -45,7 +45,8 @@ def sealed(document: object) -> bytes:
 
 def test_manifest_comes_back_as_it_was() -> None:
     assert parse_manifest(RAW) == MANIFEST
-    assert summarise(RAW) == (("bar", "foo"), sum(snapshot.size for snapshot in SNAPSHOTS), 10_500)
+    sizes = sum(snapshot.size for snapshot in SNAPSHOTS)
+    assert summarise(RAW) == (("bar", "foo"), sizes, 10_500, MANIFEST.content_hash)
     assert parse_manifest(manifest_json(MANIFEST._replace(pin=None))).pin is None
 
 

@@ -148,3 +148,18 @@ def test_a_name_that_means_several_copies_is_refused(world: World) -> None:
     for text, failure in (("9", NotFoundError), ("nonsense", InvalidInputError), ("../1", NotFoundError)):
         with pytest.raises(failure):
             world.do(Pull(REPO, text))
+
+
+def test_manifests_that_were_swapped_are_told(world: World, tmp_path: Path) -> None:
+    configure(world)
+    world.add(2, "hello", {"x1": {"f": "other"}})
+    world.do(Push(REPO))
+    first, second = (object_file(tmp_path / "offsite", copy, MANIFEST) for copy in copies_of(world))
+    mine, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(mine)
+    for kept in (tmp_path / "root/var/lib/snapstow/repositories").glob("*"):
+        kept.unlink()
+    assert [copy.trouble for copy in copies_of(world)] == ["its manifest is of another copy"] * 2
+    with pytest.raises(IntegrityError, match="its manifest is of another copy"):
+        world.do(Pull(REPO, "1"))

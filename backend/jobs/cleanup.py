@@ -59,6 +59,12 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
         dead = record.state is JobState.INTERRUPTED or needs_rollback(record, store)
         if dead and is_ours(record, store) and not is_with_snapd(record):
             yield record, partial(end_job, journal, store, record)
+    for record in expired_records(journal, store):
+        yield record, partial(expire, journal, store, record)
+
+
+def expired_records(journal: Journal, store: Store) -> Iterator[JobRecord]:
+    """Yield jobs whose time is over, but for those whose undo was interrupted amid its moves."""
     in_use = {
         undone_by(record)
         for record in journal.records()
@@ -66,7 +72,7 @@ def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
     }
     for record in kept_records(journal, store):
         if record.kept.is_over and record.id not in in_use:
-            yield record, partial(expire, journal, store, record)
+            yield record
 
 
 def recover_directory_restores(journal: Journal, store: Store, progress: Progress) -> list[str]:

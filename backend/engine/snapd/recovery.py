@@ -8,7 +8,16 @@ from backend.engine.daemon import SnapdChange
 from backend.engine.snapd.context import SnapdContext
 from backend.engine.snapd.services import BRIEFLY, start_again
 from backend.errors import BlockedError, ConflictError, IntegrityError, NotFoundError
-from backend.jobs.cleanup import Task, drop_old_jobs, end_each, end_job, expire, may_hold_data, noted
+from backend.jobs.cleanup import (
+    Task,
+    drop_old_jobs,
+    end_each,
+    end_job,
+    expire,
+    expired_records,
+    may_hold_data,
+    noted,
+)
 from backend.jobs.effects import (
     FORGETTING,
     begun_subject_of,
@@ -18,7 +27,6 @@ from backend.jobs.effects import (
     is_ours,
     is_removal,
     is_with_snapd,
-    kept_records,
     needs_rollback,
     undone_by,
     window_end,
@@ -39,6 +47,7 @@ from backend.steps import (
     SnapdAwaited,
     SnapdStarted,
     SnapdStep,
+    UndoBegun,
 )
 from backend.transfer.exporter import end_part
 
@@ -66,8 +75,8 @@ def _overdue(site: SnapdContext) -> Iterator[Task]:
     for restore in safeguarded_restores(site.journal, site.store.root):
         if restore.record.kept.is_over:
             yield restore.record, partial(_expire, site, restore.record, restore.guard.set_id)
-    for record in kept_records(site.journal, site.store):
-        if record.verb in FORGETTING and record.kept.is_over:
+    for record in expired_records(site.journal, site.store):
+        if record.verb in FORGETTING:
             yield record, partial(expire, site.journal, site.store, record)
 
 
@@ -148,7 +157,8 @@ def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
     if record.verb in _READING:
         return _end_reading(site, record)
     is_kept = record.verb in FORGETTING and not is_removal(record)
-    is_safe = is_kept or record.verb in _ELSEWHERE or is_about_trash(record)
+    has_moved_nothing = all(isinstance(step, UndoBegun) for step in record.steps)
+    is_safe = is_kept or has_moved_nothing or record.verb in _ELSEWHERE or is_about_trash(record)
     return end_job(site.journal, site.store, record) if is_safe else ""
 
 

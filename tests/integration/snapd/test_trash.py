@@ -13,12 +13,14 @@ from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobState
 from backend.operations import Check, Export, Forget, Import, Save, Undo
 from backend.progress import Progress
+from backend.restore.move import Move
 from backend.restore.slots import TRASH
 from backend.steps import Step
 from backend.store import CheckState
 from tests.integration.snapd.test_conflicts import restoring
+from tests.support.journals import amend
 from tests.support.realsnapd import RealSnapd
-from tests.support.snapdworld import do, engine, hello_there
+from tests.support.snapdworld import do, engine, hello_there, install
 
 __all__ = ["hello_there"]
 
@@ -166,3 +168,72 @@ def dying(snapd: RealSnapd, number: int, *, after: bool) -> None:
         finally:
             os._exit(70)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def undo_dying(snapd: RealSnapd, number: int) -> None:
+    """Undo in a process that dies right after its step of that number."""
+    child = os.fork()
+    if not child:
+        noted = 0
+        note = OpenRecord.record_step
+
+        def counted(record: OpenRecord, step: Step) -> None:
+            nonlocal noted
+            noted += 1
+            note(record, step)
+            if noted == number:
+                os._exit(0)
+
+        try:
+            OpenRecord.record_step = counted  # type: ignore[method-assign, assignment]
+            do(snapd, Undo())
+        finally:
+            os._exit(70)
+    os.waitpid(child, 0)
+
+
+@pytest.mark.parametrize("number", range(1, 5))
+def test_undo_that_dies_ends_at_the_next_start_and_loses_nothing(hello: RealSnapd, number: int) -> None:
+    do(hello, Save())
+    before = files(hello)
+    do(hello, Forget(1))
+    undo_dying(hello, number)
+    engine(hello).tidy(Progress())
+    if engine(hello).undo_offers():
+        do(hello, Undo())
+    assert (files(hello), kept(hello)) == (before, {})
+    assert not [job for job in engine(hello).journal.records() if job.state is JobState.INTERRUPTED]
+
+
+def test_files_are_kept_while_the_undo_of_them_waits_for_a_choice(hello: RealSnapd) -> None:
+    hello.stop()
+    install(hello, "second")
+    hello.start()
+    do(hello, Save())
+    before = files(hello)
+    do(hello, Forget(1))
+    child = os.fork()
+    if not child:
+        moves = 0
+        carry_out = Move.carry_out
+
+        def second_dies(move: Move, *arguments: object) -> None:
+            nonlocal moves
+            moves += 1
+            if moves == 2:
+                os._exit(0)
+            carry_out(move, *arguments)  # type: ignore[arg-type]
+
+        try:
+            Move.carry_out = second_dies  # type: ignore[method-assign, assignment]
+            do(hello, Undo())
+        finally:
+            os._exit(70)
+    os.waitpid(child, 0)
+    (live,) = hello.snapshots.glob("*.zip")
+    os.utime(live)  # a backup did: what was put back is not as it was put back
+    engine(hello).tidy(Progress())
+    (forget,) = (job for job in engine(hello).journal.records() if job.verb == "forget")
+    amend(forget, {"undo_until": 1.0})
+    engine(hello).tidy(Progress())
+    assert {**files(hello), **kept(hello)} == before

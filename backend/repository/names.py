@@ -26,6 +26,7 @@ _TIME = "%Y%m%dT%H%M%SZ"
 _STEM = re.compile(
     r"([a-z0-9][a-z0-9.-]{0,71})/(\d{8}T\d{6}Z)-set([1-9]\d{0,18})-([0-9a-f]{32})-([0-9a-f]{8})"
 )
+_FIELDS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))  # of a time, by their places
 _LONGEST_HOST = 63
 _DIGEST = 32
 
@@ -77,7 +78,7 @@ def parse_copy_name(text: str) -> CopyName | None:
     if not (match := _STEM.fullmatch(text)):
         return None
     try:
-        seconds = timegm(time.strptime(match[2], _TIME))
+        seconds = timegm(tuple(int(match[2][start:end]) for start, end in _FIELDS))
     except ValueError:
         return None
     name = CopyName(match[1], seconds, int(match[3]), match[4], match[5])

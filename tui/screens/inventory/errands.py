@@ -131,7 +131,7 @@ class ErrandScreen(InventoryBrowser):
 
     def action_copies(self) -> None:
         """Show the copies in repositories."""
-        from tui.screens.copies import CopiesScreen
+        from tui.screens.copies.screen import CopiesScreen
 
         if repositories := self._repositories:
             names = [repository.name for repository in repositories]

@@ -33,8 +33,8 @@ def forget_sets(engine: StoringEngine, forgets: Sequence[Forget], progress: Prog
     """
     store, journal = engine.store, engine.journal
     with ExitStack() as stack:
+        stack.enter_context(store.lock())  # nobody pins anything from here on
         chosen, left_out = _taken(engine, forgets, stack)
-        stack.enter_context(store.lock())
         stack.enter_context(progress.step("Forgetting"))
         sets = tuple(dict.fromkeys(snapshot.set_id for snapshot in chosen))
         result = Result(

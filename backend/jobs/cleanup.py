@@ -16,6 +16,8 @@ from backend.jobs.effects import (
     REVERSIBLE,
     effects_of,
     forgotten_copies,
+    forgotten_sets,
+    is_about_trash,
     is_damaged,
     is_ours,
     is_removal,
@@ -29,6 +31,7 @@ from backend.jobs.effects import (
 from backend.jobs.journal import Journal
 from backend.jobs.record import ENDED_WELL, JobRecord, JobState
 from backend.jobs.result import JobResult
+from backend.jobs.trash import end_by_what_is_there
 from backend.progress import Progress
 from backend.steps import ExportBegun, FileBegun, ForgetBegun, PublicationBegun, Published, StagingBegun
 from backend.store.store import Store
@@ -47,7 +50,8 @@ def recover_jobs(journal: Journal, store: Store, progress: Progress) -> list[str
         store.sweep()
     journal.running_time.note()
     sentences = end_each(_overdue(journal, store))
-    drop_old_jobs(journal, partial(_is_needed, store))
+    kin = telling_of_kin(journal, store)
+    drop_old_jobs(journal, lambda record: record.id in kin or _is_needed(store, record))
     return noted(sentences, progress)
 
 
@@ -57,7 +61,7 @@ Task: TypeAlias = tuple[JobRecord, Callable[[], str]]
 def _overdue(journal: Journal, store: Store) -> Iterator[Task]:
     for record in journal.records():
         dead = record.state is JobState.INTERRUPTED or needs_rollback(record, store)
-        if dead and is_ours(record, store) and not is_with_snapd(record):
+        if dead and is_ours(record, store) and (not is_with_snapd(record) or _is_kept_by_us(record)):
             yield record, partial(end_job, journal, store, record)
     for record in expired_records(journal, store):
         yield record, partial(expire, journal, store, record)
@@ -100,6 +104,14 @@ def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> N
     """Forget the oldest jobs that ended; what is needed stays, and what only a newer version understands."""
     kept = {record.id for record in journal.records() if record.is_newer or is_needed(record)}
     journal.drop_oldest(_KEPT_JOBS, kept)
+
+
+def telling_of_kin(journal: Journal, store: Store) -> set[int]:
+    """The forgets that tell which files belong to sets of which something is in the trash still."""
+    journal_of = [r for r in journal.records() if r.verb in FORGETTING and not is_damaged(r)]
+    sets = {record.id: {part.set_id for part in forgotten_sets(record)} for record in journal_of}
+    kept = {number for record in kept_records(journal, store) for number in sets.get(record.id, ())}
+    return {number for number, some in sets.items() if not some.isdisjoint(kept)}
 
 
 def noted(sentences: list[str], progress: Progress) -> list[str]:
@@ -162,6 +174,8 @@ def end_job(journal: Journal, store: Store, record: JobRecord, how: Ending = End
 
     A forget is completed, or, when it is rolled back, the files that it has not removed yet are kept.
     """
+    if is_with_snapd(record) and _is_kept_by_us(record):
+        return end_by_what_is_there(journal, store, record)
     forgetting = how is not Ending.ROLL_BACK or record.verb not in FORGETTING
     if record.verb in REVERSIBLE and not is_removal(record):
         return end_data_job(journal, store, record, how)
@@ -188,6 +202,11 @@ def _end_upkeep(journal: Journal, record: JobRecord, copies: tuple[str, ...]) ->
         f"job {record.id} ({record.verb}) had been interrupted; the copies that it let go can be had back: "
         f"undo {record.id}"
     )
+
+
+def _is_kept_by_us(record: JobRecord) -> bool:
+    """Whether whatever snapd makes of it, everything that it is about has a name in the trash."""
+    return record.verb in FORGETTING and not is_damaged(record) and is_about_trash(record)
 
 
 def _end_files(store: Store, record: JobRecord, *, forgetting: bool) -> bool:

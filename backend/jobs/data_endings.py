@@ -29,7 +29,7 @@ from backend.jobs.journal import Journal
 from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.result import JobResult
-from backend.operations import DAY
+from backend.operations import DAY, Undo
 from backend.restore.stamp import is_as_staged
 from backend.steps import DataCommitted, SlotsDiscarded, UndoPromised
 from backend.store.store import Store
@@ -120,7 +120,9 @@ class _DeadJob:
         self._done.refuse_outside()
         self._state.demand_unmounted()
         self._state.put_in_place()
-        for step in (UndoPromised(), DataCommitted()):
+        # An undo of a forget keeps nothing: another forget does that.
+        is_final = self._record.verb == Undo.verb and is_about_trash(self._record)
+        for step in (DataCommitted(),) if is_final else (UndoPromised(), DataCommitted()):
             self._reopened.record_step(step)
         return self._complete(f"{self._name} had been interrupted; it is complete now")
 
@@ -141,7 +143,8 @@ class _DeadJob:
         self._state.take_back()
         self._done.refuse_outside()
         until = self._journal.clock.wall() + DAY
-        is_changed = bool(self._state.moves) and not is_as_staged(self._state)
+        is_anything_new = any(move.after is not None for move in self._state.moves)
+        is_changed = is_anything_new and not is_as_staged(self._state)
         left: tuple[Leftover, ...] = ()
         if self._undone:
             self._keep_undone(until)

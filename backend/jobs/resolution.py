@@ -153,6 +153,11 @@ def _of_data(
     if isinstance(operation, Restore) and operation.target_dir and (done.committed or not done.state.moves):
         return _of_beside(operation, committed=done.committed)
     now = clock.wall()
+    if not done.committed and done.state.moves and is_about_trash(record):
+        return Resolutions(
+            Resolution("What is left of it is put back as well."),
+            Resolution("What it had put back is forgotten again, and kept for another day."),
+        )
     if not done.committed and done.state.moves:
         kept = _moment(window_end(record, now) or now + DAY)
         return Resolutions(

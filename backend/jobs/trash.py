@@ -10,20 +10,30 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 from backend.errors import BlockedError, SnapshotError
 from backend.format.names import snapshot_id
 from backend.fs import files
-from backend.jobs.effects import FORGETTING, effects_of, forgotten_sets, is_ours
+from backend.jobs.effects import (
+    FORGETTING,
+    begun_subject_of,
+    effects_of,
+    forgotten_sets,
+    is_ours,
+    window_end,
+)
 from backend.jobs.journal import Journal
-from backend.jobs.record import JobRecord
+from backend.jobs.record import JobRecord, JobState
+from backend.jobs.result import JobResult
 from backend.model import Snapshot
+from backend.operations import DAY
 from backend.progress import Progress
 from backend.restore.move import Move
 from backend.restore.slots import TRASH, Slot, make_slot
 from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
-from backend.steps import ForgettingBegun, ForgottenSet, SlotsDiscarded, SlotsMade
+from backend.steps import DataCommitted, ForgettingBegun, ForgottenSet, SlotsDiscarded, SlotsMade
 from backend.store.store import Store
 from backend.store.verifications import VerificationLog
 
@@ -187,25 +197,66 @@ class Trash:
         for part in forgotten_sets(record):
             if part.set_id not in coming:
                 continue
-            strangers = set(present.get(part.set_id, {}).values()) - self._kin(part.set_id)
+            own = {m.before.inode for m in gone if m.before and snapshot_id(m.name) == part.set_id}
+            kin = self._kin(part.set_id, {*part.rest, *own})
+            strangers = set(present.get(part.set_id, {}).values()) - kin
             if strangers or os.path.lexists(self._store.marker(part.set_id)):
                 ids[part.set_id] = self._store.allocate_id()
         return ids
 
-    def _kin(self, set_id: int) -> set[int]:
-        """The inodes of files that belonged to a set when some of it was forgotten, by all that is kept."""
-        kin: set[int] = set()
+    def _kin(self, set_id: int, own: set[int]) -> set[int]:
+        """The inodes of files of the set that `own` are of, by all that was forgotten of sets of that number.
+
+        Sets that had the number one after the other have no file in common.
+        """
+        groups: list[set[int]] = []
         for record in self._journal.records():
             if record.verb not in FORGETTING or not is_ours(record, self._store):
                 continue
             with suppress(SnapshotError):
-                for part in forgotten_sets(record):
-                    kin.update(part.rest if part.set_id == set_id else ())
+                rest = [part.rest for part in forgotten_sets(record) if part.set_id == set_id]
                 moves = effects_of(record, self._store).state.moves
-                kin.update(
-                    move.before.inode for move in moves if move.before and snapshot_id(move.name) == set_id
-                )
+                doomed = [m.before.inode for m in moves if m.before and snapshot_id(m.name) == set_id]
+                groups.append({*doomed, *chain.from_iterable(rest)})
+        kin = set(own)
+        while near := [group for group in groups if not kin.isdisjoint(group)]:
+            kin.update(*near)
+            groups = [group for group in groups if group not in near]
         return kin
+
+
+def end_by_what_is_there(
+    journal: Journal, store: Store, record: JobRecord, *, is_given_up: bool = False
+) -> str:
+    """End a forget through snapd that died: what is gone stays kept, and what snapd gave up is put back."""
+    trash, state = Trash(store, journal), effects_of(record, store).state
+    name = f"job {record.id} ({record.verb}) had been interrupted"
+    with journal.reopened(record) as reopened, store.lock():
+        if is_given_up and len(forgotten_sets(record)) == 1:
+            trash.make_whole(state)
+        staying = [move.name for move in state.moves if move.live == move.before]
+        if len(staying) == len(state.moves) and is_given_up:
+            reopened.record_step(SlotsDiscarded())
+            state.clean_up()
+            reopened.finish(JobState.ROLLED_BACK, JobResult(recovered=True))
+            return f"{name}; nothing of it is left"
+        left_out = tuple(f"{name} is still there: snapd did not remove it" for name in staying)
+        reopened.record_step(DataCommitted())
+        reopened.finish(JobState.PARTIAL if staying else JobState.DONE, _kept(journal, record, left_out))
+        return f"{name}; {'what is gone of it is kept' if staying else 'snapd completed it'}"
+
+
+def _kept(journal: Journal, record: JobRecord, left_out: tuple[str, ...]) -> JobResult:
+    """How a forget ended: what is gone can be had back, for a day at least."""
+    now = journal.clock.wall()
+    return JobResult(
+        *begun_subject_of(record),
+        left_out=left_out,
+        undo_job=record.id,
+        undo_until=window_end(record, now) or now + DAY,
+        sets=tuple(part.set_id for part in forgotten_sets(record)),
+        recovered=True,
+    )
 
 
 def _into_slot(state: RestoreState) -> dict[str, str]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from typing import TypeVar
 
-from backend.errors import ConflictError, NotFoundError, SnapshotError, UnrecordedError
+from backend.errors import BlockedError, ConflictError, NotFoundError, SnapshotError, UnrecordedError
 from backend.format.names import is_snap_name
 from backend.fs import files
 from backend.fs.space import measure
-from backend.jobs.data_endings import demand_none_waits
+from backend.jobs.data_endings import demand_none_waits, waiting_jobs
 from backend.jobs.effects import (
     FORGETTING,
     RESTORING,
@@ -27,6 +27,7 @@ from backend.restore.swap import RestoreState
 from backend.restore.transaction import Transaction
 from backend.results import Result, UndoOffer
 from backend.steps import UndoBegun
+from backend.store.pins import Pins
 from backend.store.store import Store
 
 Kept = TypeVar("Kept")
@@ -111,6 +112,11 @@ def bring_back(journal: Journal, store: Store, record: JobRecord, progress: Prog
             locks.enter_context(store.set_lock(part.set_id, shared=False))
         locks.enter_context(store.lock())
         record = _chosen(journal, store, record.id)
+        if amid := [other.id for other in waiting_jobs(journal, store) if undone_by(other) == record.id]:
+            raise BlockedError(
+                f"{action}: job {amid[0]} (undo) was interrupted while it put that back; end it first: "
+                f"finish {amid[0]}, or takeback {amid[0]}"
+            )
         progress.record_step(UndoBegun(record.id, set_id, snaps))
         with (
             Trash(store, journal).returning(record) as (state, ids),
@@ -118,12 +124,23 @@ def bring_back(journal: Journal, store: Store, record: JobRecord, progress: Prog
             progress.uncancellable(),
         ):
             TrashTransaction(state, progress, action, snaps).commit_or_take_back()
+            _carry_pins(journal, store, ids, progress)
             _note_undone(journal, record, int(progress.name))
             left = state.clean_up()
     for old, new in ids.items():
         progress.note(f"set #{old} is back as #{new}: its number is another set's now")
     sets = tuple(ids.get(part.set_id, part.set_id) for part in forgotten_sets(record))
     return Result(ids.get(set_id, set_id), snaps, tuple(map(str, left)), sets=sets, leftovers=state.present)
+
+
+def _carry_pins(journal: Journal, store: Store, ids: Mapping[int, int], progress: Progress) -> None:
+    pins = Pins(journal.folder, store.lock, store.numbers)
+    for old, new in ids.items():
+        try:
+            for group in store.list_sets(new):
+                pins.follow(group, old)
+        except SnapshotError as failure:
+            progress.note(f"set #{new} may have lost its pin: {failure}")
 
 
 def _note_undone(journal: Journal, record: JobRecord, by: int) -> None:

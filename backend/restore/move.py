@@ -74,6 +74,8 @@ class Move:
                 raise ConflictError(
                     f"cannot change {self.slot.parent}/{self.name}: it was replaced by someone else meanwhile"
                 )
+            elif wanted is None and files.identity(self._waiting, slot) == live:
+                os.unlink(self._name, dir_fd=folder)  # it waits there by its second name already
             elif wanted is None:
                 files.rename_new(self._name, folder, self._waiting, slot)
             else:

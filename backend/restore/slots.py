@@ -55,6 +55,15 @@ class Slot:
         """Where the slot lies."""
         return f"{self.parent}/{self.holder}/{self.name}"
 
+    @property
+    def _is_there(self) -> bool:
+        """Whether it lies where it was made, in whatever directory that is now."""
+        try:
+            status = os.lstat(self.path)
+        except OSError:
+            return False
+        return Identity(status.st_dev, status.st_ino) == self.slot_id
+
     def remove(self) -> tuple[Leftover, ...]:
         """Remove the slot with all it holds, and `.snapstow` when it was the last one; returns what is left.
 
@@ -66,7 +75,10 @@ class Slot:
                     if files.identity(self.name, holder) == self.slot_id:
                         remove_tree(self.name, holder)
                 remove_if_empty(self.holder, parent)
-        except (FileNotFoundError, NotADirectoryError, BlockedError):
+        except BlockedError as reason:
+            if self._is_there:
+                return (Leftover(self.path, str(reason)),)
+        except (FileNotFoundError, NotADirectoryError):
             pass  # the snap was removed with all its directories, or somebody put others there
         except LeftoverError as left:
             return left.leftovers

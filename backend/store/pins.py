@@ -87,6 +87,16 @@ class Pins:
         """Remove the pin of a set; return False where it had none."""
         return self._replace(group, [])
 
+    def follow(self, group: SnapshotSet, former: int) -> None:
+        """Let the pin of a set that had another number hold for the one it has. Call it holding the lock."""
+        content = _content(group)
+        pins = self.read()
+        if content and (mine := [pin for pin in pins if (pin.set_id, pin.content) == (former, content)]):
+            moved = [pin._replace(set_id=group.set_id) if pin in mine else pin for pin in pins]
+            with files.os_errors_as("cannot keep the pins"):
+                document = {"pins": [pin._asdict() for pin in moved]}
+                files.write_whole(self._path, json.dumps(document).encode() + b"\n")
+
     def _replace(self, group: SnapshotSet, made: Sequence[Pin]) -> bool:
         from backend.fs.directories import make_directories
 

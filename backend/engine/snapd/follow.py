@@ -147,6 +147,9 @@ class Following:
                     text = f"{away}; change {self._number} goes on when it is back: {again}"
                     raise UnreachableError(text) from away
                 time.sleep(POLL)
+            except SnapshotError as refusal:
+                text = f"{refusal}; how change {self._number} ends is not known"
+                raise UnreachableError(text) from refusal
 
     def _tell(self, task: SnapdTask) -> None:
         for line in task.log:

@@ -17,33 +17,28 @@ from backend.jobs.cleanup import (
     expired_records,
     may_hold_data,
     noted,
+    telling_of_kin,
 )
 from backend.jobs.effects import (
     FORGETTING,
-    begun_subject_of,
-    effects_of,
-    forgotten_sets,
     is_about_trash,
     is_ours,
     is_removal,
     is_with_snapd,
     needs_rollback,
     undone_by,
-    window_end,
 )
 from backend.jobs.record import JobRecord, JobState
 from backend.jobs.resolution import Resolution, Resolutions, Resolved, resolutions_of
 from backend.jobs.resolution import resolve as end_files_as_chosen
 from backend.jobs.result import JobResult
 from backend.jobs.safety_snapshots import safeguarded_restores, safety_snapshot_of
-from backend.jobs.trash import Trash
+from backend.jobs.trash import end_by_what_is_there
 from backend.operations import DAY, CheckCopies, ForgetCopies, PruneCopies, Push
 from backend.progress import Progress
 from backend.steps import (
-    DataCommitted,
     ExportBegun,
     ServicesStarted,
-    SlotsDiscarded,
     SnapdAwaited,
     SnapdStarted,
     SnapdStep,
@@ -63,7 +58,8 @@ def tidy(site: SnapdContext, progress: Progress) -> list[str]:
     site.journal.sweep()
     site.journal.running_time.note()
     sentences = end_each(_overdue(site))
-    drop_old_jobs(site.journal, may_hold_data)
+    kin = telling_of_kin(site.journal, site.store)
+    drop_old_jobs(site.journal, lambda record: record.id in kin or may_hold_data(record))
     return noted(sentences, progress)
 
 
@@ -117,7 +113,7 @@ def end_as_chosen(site: SnapdContext, number: int, *, finish: bool) -> Resolved:
     """End an interrupted job of ours; BlockedError where that cannot be had."""
     record = site.journal.record(number)
     if not is_with_snapd(record):
-        if record.verb not in (*_READING, *_ELSEWHERE) and not is_about_trash(record):
+        if record.verb not in _READING and not _is_safe(record):
             raise ConflictError(
                 f"cannot end job {number} while snapd runs: it worked on the files themselves"
             )
@@ -156,43 +152,22 @@ def _end_unasked(site: SnapdContext, record: JobRecord) -> str:
     """End one that had not asked snapd for anything; what changed data is left for the files engine."""
     if record.verb in _READING:
         return _end_reading(site, record)
+    return end_job(site.journal, site.store, record) if _is_safe(record) else ""
+
+
+def _is_safe(record: JobRecord) -> bool:
+    """Whether it touched only snapshots, the trash and what lies elsewhere: snapd may run meanwhile."""
+    if record.verb in _ELSEWHERE or is_about_trash(record):
+        return True
     is_kept = record.verb in FORGETTING and not is_removal(record)
-    has_moved_nothing = all(isinstance(step, UndoBegun) for step in record.steps)
-    is_safe = is_kept or has_moved_nothing or record.verb in _ELSEWHERE or is_about_trash(record)
-    return end_job(site.journal, site.store, record) if is_safe else ""
+    return is_kept or all(isinstance(step, UndoBegun) for step in record.steps)
 
 
 def _end_forget(site: SnapdContext, record: JobRecord, change: SnapdChange | None) -> str:
     """End a forget by what is there: what is gone stays kept, and what snapd gave up is put back."""
-    trash, state = Trash(site.store, site.journal), effects_of(record, site.store).state
-    name = f"job {record.id} ({record.verb}) had been interrupted"
-    with site.journal.reopened(record) as reopened, site.store.lock():
-        is_given_up = change is not None and not change.done
-        if is_given_up and len(forgotten_sets(record)) == 1:
-            trash.make_whole(state)
-        staying = [move.name for move in state.moves if move.live == move.before]
-        if len(staying) == len(state.moves) and is_given_up:
-            reopened.record_step(SlotsDiscarded())
-            state.clean_up()
-            reopened.finish(JobState.ROLLED_BACK, JobResult(recovered=True))
-            return f"{name}; nothing of it is left"
-        left_out = tuple(f"{name} is still there: snapd did not remove it" for name in staying)
-        reopened.record_step(DataCommitted())
-        reopened.finish(JobState.PARTIAL if staying else JobState.DONE, _kept(site, record, left_out))
-        return f"{name}; {'what is gone of it is kept' if staying else 'snapd completed it'}"
-
-
-def _kept(site: SnapdContext, record: JobRecord, left_out: tuple[str, ...]) -> JobResult:
-    """How a forget ended: what is gone can be had back, for a day at least."""
-    now = site.journal.clock.wall()
-    return JobResult(
-        *begun_subject_of(record),
-        left_out=left_out,
-        undo_job=record.id,
-        undo_until=window_end(record, now) or now + DAY,
-        sets=tuple(part.set_id for part in forgotten_sets(record)),
-        recovered=True,
-    )
+    is_unbegun = not any(isinstance(step, SnapdStarted) for step in record.asked) and _was_not_begun(record)
+    is_given_up = is_unbegun or (change is not None and not change.done)
+    return end_by_what_is_there(site.journal, site.store, record, is_given_up=is_given_up)
 
 
 def _resting_text(record: JobRecord, services: Sequence[str]) -> str:

@@ -115,13 +115,13 @@ class _Reader:
         if not re.match("(s3|gs|az)://.|file:///.|rclone:[^:]+:", url):
             raise self.mistake(
                 (*path, "url"),
-                f'"{url}" is no address',
+                "that is no address",  # nor is it told, as it may hold a secret
                 "file:///PATH, s3://…, gs://…, az://… or rclone:REMOTE:PATH",
             )
         self._demand_no_secret(url, (*path, "url"))
         endpoint = self._text_in(fields, path, "endpoint")
         if endpoint and not re.match("https?://.", endpoint):
-            raise self.mistake((*path, "endpoint"), f'"{endpoint}" is no address', "https://HOST")
+            raise self.mistake((*path, "endpoint"), "that is no address", "https://HOST")
         self._demand_no_secret(endpoint, (*path, "endpoint"))
         credentials = self._text_in(fields, path, "credentials")
         if credentials not in ("", "instance"):
@@ -249,7 +249,7 @@ class _Reader:
     def _flag(self, fields: Mapping[str, Any], path: Path, key: str) -> bool:
         value = fields.get(key, False)
         if not isinstance(value, bool):
-            raise self.mistake((*path, key), f"{value!r:.40} is neither", "true or false")
+            raise self.mistake((*path, key), "that is neither", "true or false")
         return value
 
     def _absolute(self, fields: Mapping[str, Any], path: Path, key: str) -> str:

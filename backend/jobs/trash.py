@@ -197,15 +197,15 @@ class Trash:
         for part in forgotten_sets(record):
             if part.set_id not in coming:
                 continue
-            own = {m.before.inode for m in gone if m.before and snapshot_id(m.name) == part.set_id}
-            kin = self._kin(part.set_id, {*part.rest, *own})
+            inodes = {m.before.inode for m in gone if m.before and snapshot_id(m.name) == part.set_id}
+            kin = self._kin(part.set_id, {*part.rest, *inodes})
             strangers = set(present.get(part.set_id, {}).values()) - kin
             if strangers or os.path.lexists(self._store.marker(part.set_id)):
                 ids[part.set_id] = self._store.allocate_id()
         return ids
 
-    def _kin(self, set_id: int, own: set[int]) -> set[int]:
-        """The inodes of files of the set that `own` are of, by all that was forgotten of sets of that number.
+    def _kin(self, set_id: int, inodes: set[int]) -> set[int]:
+        """All inodes of the set that these are of, by what was forgotten of sets of that number.
 
         Sets that had the number one after the other have no file in common.
         """
@@ -218,7 +218,7 @@ class Trash:
                 moves = effects_of(record, self._store).state.moves
                 doomed = [m.before.inode for m in moves if m.before and snapshot_id(m.name) == set_id]
                 groups.append({*doomed, *chain.from_iterable(rest)})
-        kin = set(own)
+        kin = set(inodes)
         while near := [group for group in groups if not kin.isdisjoint(group)]:
             kin.update(*near)
             groups = [group for group in groups if group not in near]

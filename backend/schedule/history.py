@@ -91,7 +91,7 @@ class History:
             raw = files.read_whole(f"{self._folder}/{name}{_SUFFIX}", _LARGEST)
             document = json.loads(raw)
             return _record(name, document)
-        except (OSError, SnapshotError, ValueError, TypeError, KeyError, RecursionError):
+        except (OSError, SnapshotError, ArithmeticError, ValueError, TypeError, KeyError, RecursionError):
             return None
 
     def all(self) -> list[RunRecord]:

@@ -1,6 +1,7 @@
 """Figures for Prometheus, in a file that node-exporter's textfile collector reads."""
 
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -47,6 +48,9 @@ def write_metrics(config: ScheduleConfig, engine: Engine, record: RunRecord) -> 
     _add_sets(registry, engine)
     _add_copies(registry, engine)
     folder, name = os.path.split(config.metrics)
+    # What is put there takes the place of what there is: /dev/null would be a file from then on.
+    if os.path.lexists(config.metrics) and not stat.S_ISREG(os.lstat(config.metrics).st_mode):
+        raise SnapshotError(f"cannot write the metrics: {config.metrics} is no file")
     with files.os_errors_as("cannot write the metrics"), _readable_for_all():
         files.sweep_half_written(folder, name)
         files.write_whole(config.metrics, generate_latest(registry), 0o644)

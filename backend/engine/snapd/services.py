@@ -68,12 +68,17 @@ def at_rest(
         yield troubles
         return
     progress.record_step(ServicesStopped(services))
+    is_asked = False
     try:
         with progress.step(STOPPING):
             asked = site.free(lambda: site.client.control("stop", services))
+            is_asked = True
             follow(site.client, asked.change, progress)
         yield troubles
     except BaseException as failure:
+        if isinstance(failure, ConflictError) and not is_asked:  # snapd is busy with the snaps: all run on
+            progress.record_step(ServicesStarted(services))
+            raise
         outcome = "was stopped" if isinstance(failure, Cancelled) else f"failed: {failure}"
         _brought_back(site, services, progress, f"{operation.verb} {outcome}")
         raise

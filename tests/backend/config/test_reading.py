@@ -65,7 +65,8 @@ def test_settings_have_their_lines_and_no_secret(tmp_path: Path) -> None:
 
 
 MISTAKES = {
-    '[repositories.x]\nurl = "ftp://a"': 'c.toml:2: repositories.x.url: "ftp://a" is no address; expected',
+    '[repositories.x]\nurl = "ftp://a"': "c.toml:2: repositories.x.url: that is no address; expected",
+    '[repositories.x]\nurl = "htps://user:secret@host"': "c.toml:2: repositories.x.url: that is no address",
     "[repositories.x]": "c.toml:1: repositories.x.url: it is missing; expected",
     '[repositories."../x"]\nurl = "file:///a"': "that is no name",
     '[repositories.x]\nurl = "s3://key:secret@b"': "there must be no secret in an address",

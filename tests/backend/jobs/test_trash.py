@@ -117,6 +117,35 @@ def test_set_whose_number_is_taken_comes_back_under_a_free_one_and_that_is_told(
     assert not (world.snapshots / TRASH).exists()
 
 
+def test_sets_that_had_one_number_in_turn_are_never_mixed(world: World) -> None:
+    first = world.do(Forget(5)).set_id
+    world.add(5, "baz")
+    world.do(Forget(5))
+    world.do(Undo())
+    (job,) = [offer.job for offer in world.engine.undo_offers()]
+    assert (first, world.do(Undo(job)).set_id) == (5, 8)
+    assert world.names() == [f"{name}_1.0_x1.zip" for name in ("5_baz", "7_foo", "8_bar", "8_foo")]
+
+
+def test_pin_follows_a_set_that_comes_back_under_another_number(world: World) -> None:
+    (group,) = world.engine.sets(5)
+    world.engine.pins.pin(group, "keep", world.engine.clock.wall())
+    world.do(Forget(5, pinned=True))
+    world.add(5, "bar", {"x1": {"a": "another"}})
+    number = world.do(Undo()).set_id
+    assert number != 5
+    assert list(world.engine.pins.by_set(world.engine.sets())) == [number]
+
+
+def test_trash_that_others_may_read_is_named_as_left_when_it_expires(world: World) -> None:
+    world.do(Forget(5))
+    (world.snapshots / TRASH).chmod(0o755)
+    assert isinstance(world.clock, FakeClock)
+    world.clock.run(25 * HOUR)
+    assert "cannot be removed" in " ".join(world.engine.tidy(Progress()))
+    assert len(list((world.snapshots / TRASH).glob("*/*"))) == 2
+
+
 def test_undo_that_lacks_a_file_brings_none_back_and_stays_possible(world: World) -> None:
     world.do(Forget(5))
     (file,) = (world.snapshots / TRASH).glob("*/5_foo_1.0_x1.zip")

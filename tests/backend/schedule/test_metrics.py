@@ -131,3 +131,12 @@ def test_a_missing_prometheus_client_is_said_in_one_sentence(
         "schedule nightly: metrics need prometheus-client: pip install 'snapstow[metrics]'",
     )
     assert not Path(file).exists()
+
+
+def test_device_in_the_place_of_the_file_is_not_replaced(
+    world: World, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    os.mkfifo(file)
+    record = run(configured(world, monkeypatch), schedule(("save", SAVES), metrics=file))
+    assert record.troubles == (f"cannot write the metrics: {file} is no file",)
+    assert (record.exit, Path(file).is_fifo()) == (3, True)

@@ -7,7 +7,14 @@ import pytest
 
 from backend.engine.select import files_engine
 from backend.engine.snapd import services as resting
-from backend.errors import Cancelled, InvalidInputError, NotFoundError, OpenEndedError, SnapshotError
+from backend.errors import (
+    Cancelled,
+    ConflictError,
+    InvalidInputError,
+    NotFoundError,
+    OpenEndedError,
+    SnapshotError,
+)
 from backend.jobs.record import JobState
 from backend.operations import Check, Operation, Restore, Save
 from backend.progress import Event, Noted, Progress, Started
@@ -286,6 +293,21 @@ def test_a_start_that_meets_another_change_waits_for_it(snapd: RealSnapd) -> Non
             resting.start_again(engine(snapd).site, sorted(RUNNING), 0.0)
     assert resting.start_again(engine(snapd).site, sorted(RUNNING), 60.0) == []
     assert services.running == RUNNING
+    assert snapd.wait(answer)["status"] == "Done"
+
+
+def test_a_save_that_meets_another_change_is_refused_at_once_and_stops_nothing(snapd: RealSnapd) -> None:
+    install(snapd, "hello", apps=APPS)
+    (snapd.data("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
+    services = Services(snapd, RUNNING)
+    with snapd.gate() as await_gzip:
+        snapd.start()
+        answer = snapd.api("POST", "/v2/snaps", {"action": "snapshot", "snaps": ["hello"]})
+        await_gzip()
+        with pytest.raises(ConflictError, match="change in progress"):
+            do(snapd, Save(("hello",), stop_services=True))
+        assert (services.running, services.log) == (RUNNING, [])
+        assert last_job_of(snapd)[0] is JobState.FAILED
     assert snapd.wait(answer)["status"] == "Done"
 
 

@@ -70,6 +70,8 @@ def prune(parser: Parser) -> type[PruneArgs]:
     parser.option("free", "SIZE", "free so much instead: 20GB, least missed first", default=0, type=size)
     for rule in ("last", *PERIODS, "within"):
         parser.exclude("free", f"keep-{rule}")
+        parser.refuse_empty(f"keep-{rule}")  # else the configured rules would hold
+    parser.refuse_empty("free")
     add_repo(parser, "the copies in this repository instead")
     parser.flag("all-hosts", "with --repo: copies of other machines too")
     add_forget_window(parser)

@@ -52,11 +52,11 @@ def count(text: str) -> int:
 
 
 def size(text: str) -> int:
-    """An amount of bytes such as `20GB` or `500M`, by thousands; nothing is 0."""
+    """An amount of bytes such as `20GB` or `500M`, by thousands; nothing is 0, which cannot be typed."""
     from tui.text import amount_in
 
     amount = amount_in(text) if text else 0
-    if amount is None:
+    if amount is None or (text and not amount):
         raise UsageError(f'cannot free "{text}": write e.g. 20GB or 500MB')
     return amount
 

@@ -8,6 +8,7 @@ from backend import InvalidInputError, NotFoundError, Operation, Repair
 from backend.config import Config, ScheduleConfig
 from backend.schedule import Schedule, Step, demand_step
 from tui.cli.arguments.changes import CheckArgs, set_id
+from tui.cli.arguments.keeping import PruneArgs
 from tui.cli.arguments.parser import GlobalOptions, UsageError
 from tui.cli.arguments.place import DoctorArgs
 from tui.cli.arguments.reading import CommandLine, parse
@@ -43,6 +44,7 @@ def _operation(config: Config, schedule: ScheduleConfig, number: int, text: str)
         arguments = shlex.split(text)
         demand_step(arguments[0] if arguments else "")
         line = parse(arguments)
+        demand_step(line.verb)  # --help and --version are verbs of their own
         _demand_plain(line)
         return _OPERATIONS[line.verb](line.arguments)
     except (UsageError, InvalidInputError, ValueError) as mistake:
@@ -69,6 +71,12 @@ def _check(args: CheckArgs) -> Operation:
     return check_operation(args, set_id(args.set_id).number, args.snaps)
 
 
+def _prune(args: PruneArgs) -> Operation:
+    if args.plan:
+        raise UsageError("nobody reads what it prints; expected no --plan")
+    return prune_operation(args)
+
+
 def _doctor(args: DoctorArgs) -> Operation:
     if not args.repair:
         raise UsageError("nobody reads what it prints; expected doctor --repair")
@@ -79,6 +87,6 @@ _OPERATIONS: Mapping[str, Callable[[Any], Operation]] = {
     "save": save_operation,
     "check-snapshot": _check,
     "push": push_operation,
-    "prune": prune_operation,
+    "prune": _prune,
     "doctor": _doctor,
 }

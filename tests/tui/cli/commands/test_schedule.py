@@ -152,6 +152,9 @@ def test_without_any_schedule_that_is_said(place: Place) -> None:
         ("check-snapshot --file /x", "expected a set, --all or --repo"),
         ("check-snapshot 0", "requires snapshot set ID"),
         ("doctor", "expected doctor --repair"),
+        ("save --help", '"help" does not run by itself'),
+        ("push --version", '"version" does not run by itself'),
+        ("prune --plan", "expected no --plan"),
     ],
 )
 def test_a_mistake_names_file_schedule_and_step_and_nothing_is_run(

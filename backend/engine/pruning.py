@@ -8,17 +8,14 @@ from backend.config import RetentionConfig, RetentionRules
 from backend.engine.protocol import Engine
 from backend.format.metadata import set_time
 from backend.format.timestamps import unix_time
-from backend.model import Snapshot, SnapshotSet
+from backend.model import SnapshotSet
 from backend.operations import Forget, Prune, Pruning
 from backend.policy import Candidate, Decision, decide, free
 from backend.progress import Progress
 from backend.results import Result
 from backend.store.pins import Pin
 from backend.store.room import room_of
-from backend.store.verifications import CheckState, CheckStatus
-
-_VERIFIED = (CheckState.OK, CheckState.OLD)
-_BAD = (CheckState.BROKEN, CheckState.FAILED)
+from backend.store.verifications import CheckStatus
 
 
 class PrunePlan(NamedTuple):
@@ -87,27 +84,18 @@ def candidates_here(engine: Engine) -> list[Candidate]:
 def _candidate(
     group: SnapshotSet, statuses: dict[str, CheckStatus], sizes: dict[str, int], pin: Pin | None
 ) -> Candidate:
-    def in_state(*states: CheckState) -> frozenset[str]:
-        """The snaps of the set that are in one of these states."""
-        return frozenset(s.snap for s in group.snapshots if _state(s, statuses) in states)
-
+    states = [(snapshot.snap, statuses[snapshot.path].state) for snapshot in group.snapshots]
     return Candidate(
         id=str(group.set_id),
         snaps=tuple(dict.fromkeys(snapshot.snap for snapshot in group.snapshots)),
         time=_saved_at(group),
         size=sum(sizes.get(snapshot.path, 0) for snapshot in group.snapshots),
-        verified=in_state(*_VERIFIED),
-        broken=in_state(*_BAD),
+        verified=frozenset(snap for snap, state in states if state.is_verified),
+        broken=frozenset(snap for snap, state in states if state.is_bad),
         pinned=pin is not None,
         note=pin.note if pin else "",
         automatic=any(snapshot.auto for snapshot in group.snapshots),
     )
-
-
-def _state(snapshot: Snapshot, statuses: dict[str, CheckStatus]) -> CheckState:
-    if snapshot.broken:
-        return CheckState.BROKEN
-    return statuses[snapshot.path].state if snapshot.path in statuses else CheckState.NEVER
 
 
 def _saved_at(group: SnapshotSet) -> float:

@@ -9,11 +9,8 @@ from backend.errors import IntegrityError, SnapshotError
 from backend.format.timestamps import unix_time
 from backend.fs.space import free_space
 from backend.jobs.record import JobState
-from backend.store.verifications import CheckState
 from backend.version import VERSION
 
-_VERIFIED = (CheckState.OK, CheckState.OLD)
-_BAD = (CheckState.BROKEN, CheckState.FAILED)
 _MOST = 100_000
 _LARGEST = 1 << 60
 
@@ -64,16 +61,14 @@ def status_of(engine: Engine) -> MachineStatus:
     newest: dict[str, float] = {}
     bad = 0
     for snapshot in snapshots:
-        state = CheckState.BROKEN if snapshot.broken else _state(statuses.get(snapshot.path))
-        bad += state in _BAD
-        at = unix_time(snapshot.time) if state in _VERIFIED and snapshot.time else 0.0
+        state = statuses[snapshot.path].state
+        bad += state.is_bad
+        at = unix_time(snapshot.time) if state.is_verified and snapshot.time else 0.0
         if snapshot.snap:
             newest[snapshot.snap] = max(newest.get(snapshot.snap, 0.0), at)
     jobs = [record.state for record in engine.journal.records()]
     known = known_copies(engine)
-    sound = [
-        copy.name.time for copies in known.values() for copy in copies if copy.checked and not copy.trouble
-    ]
+    verified = [copy.name.time for copies in known.values() for copy in copies if copy.is_verified]
     return MachineStatus(
         version=VERSION,
         engine=engine.name,
@@ -84,12 +79,8 @@ def status_of(engine: Engine) -> MachineStatus:
         bad=bad,
         running=jobs.count(JobState.RUNNING),
         interrupted=jobs.count(JobState.INTERRUPTED),
-        copied=float(max(sound, default=0)) if known else None,
+        copied=float(max(verified, default=0)) if known else None,
     )
-
-
-def _state(status: Any) -> CheckState:
-    return status.state if status is not None else CheckState.NEVER
 
 
 def _free(engine: Engine) -> int:

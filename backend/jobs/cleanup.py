@@ -108,8 +108,8 @@ def drop_old_jobs(journal: Journal, is_needed: Callable[[JobRecord], bool]) -> N
 
 def telling_of_kin(journal: Journal, store: Store) -> set[int]:
     """The forgets that tell which files belong to sets of which something is in the trash still."""
-    journal_of = [r for r in journal.records() if r.verb in FORGETTING and not is_damaged(r)]
-    sets = {record.id: {part.set_id for part in forgotten_sets(record)} for record in journal_of}
+    forgets = [r for r in journal.records() if r.verb in FORGETTING and not is_damaged(r)]
+    sets = {record.id: {part.set_id for part in forgotten_sets(record)} for record in forgets}
     kept = {number for record in kept_records(journal, store) for number in sets.get(record.id, ())}
     return {number for number, some in sets.items() if not some.isdisjoint(kept)}
 

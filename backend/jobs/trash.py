@@ -7,7 +7,7 @@ there first. Either way what comes back are the same files, under their id, with
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -68,7 +68,7 @@ class Trash:
         transaction = TrashTransaction(state, progress, _ACTION, snaps)
         with progress.uncancellable(), files.os_errors_as(_ACTION), transaction.reverting():
             self._prepare(state, snapshots, progress)
-            with self._ledger.carried(_into_slot(state)):
+            with self.carried(state):
                 transaction.commit()
         return state
 
@@ -138,11 +138,9 @@ class Trash:
 
     # -- what snapd made of it
 
-    @contextmanager
-    def carried(self, state: RestoreState) -> Iterator[None]:
+    def carried(self, state: RestoreState) -> AbstractContextManager[None]:
         """Keep what was verified of files while they go."""
-        with self._ledger.carried(_into_slot(state)):
-            yield
+        return self._ledger.carried(_into_slot(state))
 
     def make_whole(self, state: RestoreState, set_id: int = 0) -> None:
         """Put back what is gone of what was to go, or of one set of it, and drop second names of the rest."""

@@ -3,9 +3,10 @@
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
+from functools import partial
 from typing import IO
 
+from backend.background import Background, pipe_of
 from backend.errors import InvalidInputError
 from backend.fs import files
 from backend.repository.age_keys import AgeRefusal
@@ -27,10 +28,10 @@ def run_age(options: Sequence[str], read: Callable[[int], bytes], write: Callabl
         InvalidInputError: it is not installed.
     """
     with _age(options) as process:
-        feeder = _Feeder(process, read)
+        feeder = Background("age", partial(_feed, process, read))
         feeder.start()
         try:
-            output = _pipe(process.stdout)
+            output = pipe_of(process.stdout)
             while piece := output.read(_PIECE):
                 write(piece)
         except BaseException:
@@ -38,32 +39,22 @@ def run_age(options: Sequence[str], read: Callable[[int], bytes], write: Callabl
             raise
         finally:
             feeder.join()
-        if feeder.failure is not None:
-            raise feeder.failure
+        feeder.finish()
         if process.wait():
-            raise AgeRefusal(_reason(_pipe(process.stderr).read()))
+            raise AgeRefusal(_reason(pipe_of(process.stderr).read()))
 
 
-class _Feeder(Thread):
-    """Gives the program what it is to turn; one that fails ends the program, and keeps why."""
-
-    def __init__(self, process: "subprocess.Popen[bytes]", read: Callable[[int], bytes]) -> None:
-        super().__init__(name="age")
-        self._process = process
-        self._read = read
-        self.failure: BaseException | None = None
-
-    def run(self) -> None:
-        """Feed it to the end."""
-        stream = _pipe(self._process.stdin)
-        try:
-            while piece := self._read(_PIECE):
-                if not _fed(stream, piece):
-                    return
-            stream.close()
-        except BaseException as failure:  # noqa: BLE001 - it is raised in the other thread
-            self.failure = failure
-            self._process.kill()
+def _feed(process: "subprocess.Popen[bytes]", read: Callable[[int], bytes]) -> None:
+    """Give the program what it is to turn, to the end; it is ended where that fails."""
+    stream = pipe_of(process.stdin)
+    try:
+        while piece := read(_PIECE):
+            if not _fed(stream, piece):
+                return
+        stream.close()
+    except BaseException:
+        process.kill()
+        raise
 
 
 def _fed(stream: IO[bytes], piece: bytes) -> bool:
@@ -91,13 +82,8 @@ def _age(options: Sequence[str]) -> Iterator["subprocess.Popen[bytes]"]:
         yield process
     finally:
         for stream in (process.stdin, process.stdout, process.stderr):
-            _pipe(stream).close()
+            pipe_of(stream).close()
         process.wait()
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None
-    return stream
 
 
 def _reason(text: bytes) -> str:

@@ -69,6 +69,11 @@ class Copy:
         return bool(self.raw)
 
     @property
+    def is_verified(self) -> bool:
+        """Whether it was read back, and found sound."""
+        return bool(self.checked) and not self.trouble
+
+    @property
     def trouble(self) -> str:
         """Why it cannot be relied on, or nothing."""
         return self.defect or self.verdict

@@ -24,6 +24,7 @@ from backend.repository.object_store import (
     StoreUnreachableError,
     demand_key,
     is_segment,
+    write_whole,
 )
 
 _PART = re.compile(r"\.[A-Za-z0-9_][A-Za-z0-9._-]*\.[A-Za-z0-9]{12}~")
@@ -72,12 +73,7 @@ class DirectoryStore:
         Raises:
             AlreadyStoredError: it is there.
         """
-        upload = self.upload(key, len(data))
-        try:
-            upload.write(data)
-            upload.finish()
-        finally:
-            upload.abort()
+        write_whole(self.upload(key, len(data)), data)
 
     def delete(self, key: str) -> None:
         """Remove an object, and the directories that hold nothing without it."""

@@ -104,6 +104,15 @@ class ObjectStore(Protocol):
         """Let go of connections and processes."""
 
 
+def write_whole(upload: Upload, data: bytes) -> None:
+    """Write all of a small object by an upload that was begun; where that fails, nothing appears."""
+    try:
+        upload.write(data)
+        upload.finish()
+    finally:
+        upload.abort()
+
+
 def demand_key(key: str) -> str:
     """Return a key that leads nowhere but to an object below the prefix of any store.
 

@@ -16,6 +16,7 @@ from backend.repository.object_store import (
     ObjectStore,
     StoreError,
     StoreUnreachableError,
+    write_whole,
 )
 from backend.repository.open_store import open_store
 
@@ -140,13 +141,7 @@ class _Trials:
                 self._store.delete(key)
 
     def _upload(self) -> None:
-        upload = self._store.upload(self._uploaded, len(_CONTENT))
-        try:
-            upload.write(_CONTENT)
-            upload.finish()
-        except BaseException:
-            upload.abort()
-            raise
+        write_whole(self._store.upload(self._uploaded, len(_CONTENT)), _CONTENT)
         if b"".join(self._store.stream(self._uploaded)) != _CONTENT:
             raise StoreError("other bytes came back than were written")
 

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from typing import IO, Self
+from typing import Self
 
+from backend.background import pipe_of
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
 from backend.fs import files
 from backend.repository.object_store import StoreError, StoreRefusedError, StoreUnreachableError
@@ -89,19 +90,19 @@ class Run:
     def write(self, data: bytes) -> None:
         """Feed it."""
         try:
-            files.write_all(_pipe(self._process.stdin).fileno(), data)
+            files.write_all(pipe_of(self._process.stdin).fileno(), data)
         except BrokenPipeError:
             self.finish()
             raise StoreError(f"{self._action}: rclone ended early") from None
 
     def read(self, size: int) -> bytes:
         """Take what it yields."""
-        return _pipe(self._process.stdout).read(size)
+        return pipe_of(self._process.stdout).read(size)
 
     def output(self) -> bytes:
         """Take all that it yields, to its good end."""
         with self:
-            output = _pipe(self._process.stdout).read()
+            output = pipe_of(self._process.stdout).read()
             self.finish()
             return output
 
@@ -150,8 +151,3 @@ def _reason(text: str) -> str:
     lines = [_DATED.sub("", line).strip() for line in text.splitlines()]
     last = next((line for line in reversed(lines) if line), "")
     return _USER_IN_URL.sub(r"\1", _FAILED.sub("", last))[-_LONGEST_REASON:]
-
-
-def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None
-    return stream

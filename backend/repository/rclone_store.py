@@ -13,7 +13,14 @@ from typing import Any
 
 from backend.config.values import RepositoryConfig
 from backend.errors import InvalidInputError, NotFoundError, SnapshotError
-from backend.repository.object_store import PIECE, AlreadyStoredError, StoredObject, StoreError, demand_key
+from backend.repository.object_store import (
+    PIECE,
+    AlreadyStoredError,
+    StoredObject,
+    StoreError,
+    demand_key,
+    write_whole,
+)
 from backend.repository.rclone_program import Rclone, Run
 
 _REMOTE = re.compile(r"[A-Za-z0-9_.+@][A-Za-z0-9_.+@ -]*")
@@ -48,12 +55,7 @@ class RcloneStore:
         if self._entry(key) is not None:
             raise AlreadyStoredError(f"cannot write {key} in {self.url}: it is there already")
         run = self._run(f"write {key}", "rcat", f"--size={len(data)}", self._path(key), feeds=True)
-        upload = PipedUpload(self, key, run)
-        try:
-            upload.write(data)
-            upload.finish()
-        finally:
-            upload.abort()
+        write_whole(PipedUpload(self, key, run), data)
 
     def delete(self, key: str) -> None:
         """Remove an object; one that is not there is no error."""

@@ -101,7 +101,7 @@ class Repository:
         host, _, rest = text.rpartition("/")
         if name := parse_copy_name(text):
             matching = [copy for copy in copies if copy.name == name]
-        elif rest.isdigit() and len(rest) < _SHORTEST_DIGEST:
+        elif rest.isascii() and rest.isdigit() and len(rest) < _SHORTEST_DIGEST:
             mine = [copy for copy in copies if self._is_of(copy, host)]
             matching = newest_first(copy for copy in mine if copy.name.set_id == int(rest))[:1]
         elif len(text) >= _SHORTEST_DIGEST and set(text) <= set("0123456789abcdef"):

@@ -15,12 +15,9 @@ from backend.format.timestamps import unix_time
 from backend.fs import files
 from backend.model import Snapshot, SnapshotSet
 from backend.schedule.history import History, RunRecord
-from backend.store.verifications import CheckState
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
-
-_VERIFIED = (CheckState.OK, CheckState.OLD)
 
 
 def metrics_refusal(config: ScheduleConfig) -> str:
@@ -136,7 +133,7 @@ def _newest_verified(engine: Engine, sets: Sequence[SnapshotSet]) -> Iterator[tu
     times = [
         (unix_time(snapshot.time), snapshot.snap)
         for snapshot in sound
-        if snapshot.path in statuses and statuses[snapshot.path].state in _VERIFIED
+        if snapshot.path in statuses and statuses[snapshot.path].state.is_verified
     ]
     for moment, snap in sorted(times):
         yield snap, moment

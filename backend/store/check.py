@@ -8,10 +8,9 @@ from backend.archive.reader import Reader, check
 from backend.errors import SnapshotError
 from backend.model import CheckLevel, CheckResult, Snapshot
 from backend.progress import Progress
-from backend.store.verifications import CheckState, CheckStatus, VerificationLog, identity_at, identity_of
+from backend.store.verifications import CheckStatus, VerificationLog, identity_at, identity_of
 
 _BATCH = 64
-_SOUND = (CheckState.OK, CheckState.OLD)
 
 
 def due(
@@ -39,7 +38,7 @@ def due(
 
 def _is_covered(known: CheckStatus, level: CheckLevel, span: tuple[float, float]) -> bool:
     levels = [*CheckLevel]
-    if known.state not in _SOUND or not span[0] <= known.at <= span[1]:
+    if not known.state.is_verified or not span[0] <= known.at <= span[1]:
         return False
     return levels.index(CheckLevel(known.level)) >= levels.index(level)
 

@@ -49,6 +49,16 @@ class CheckState(Enum):
     OLD = "OLD"
     OK = "OK"
 
+    @property
+    def is_verified(self) -> bool:
+        """Whether it was found sound the last time, however long ago."""
+        return self in (CheckState.OK, CheckState.OLD)
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it cannot be relied on."""
+        return self in (CheckState.BROKEN, CheckState.FAILED)
+
 
 class CheckStatus(NamedTuple):
     """The status of one snapshot: `at` is the oldest verdict in seconds since the epoch, 0 for never."""

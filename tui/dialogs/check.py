@@ -8,7 +8,6 @@ from typing import NamedTuple
 from textual.content import Content
 
 from backend import Check, Snapshot, SnapshotSet, command_line
-from backend.store import CheckState
 from tui.dialogs.base import CHOOSE
 from tui.dialogs.lines import DIM, Line, LineList, choice_content, chosen_of, label, styled
 from tui.dialogs.operation import Proposing, Refuser
@@ -26,7 +25,6 @@ _LEVELS = {
     FULL: "every byte matches snapd's own hashes",
     STRUCTURE: "full, and every archive is read as a restore would read it",
 }
-_SOUND = (CheckState.OK, CheckState.OLD)
 
 
 class Wanted(NamedTuple):
@@ -53,7 +51,7 @@ def scope_of(
 def _is_fresh(snapshot: Snapshot, stock: InventoryData, since: float, level: str) -> bool:
     status = stock.status_of(snapshot)
     enough = status.level == STRUCTURE or level != STRUCTURE
-    return status.state in _SOUND and status.at >= since and enough
+    return status.state.is_verified and status.at >= since and enough
 
 
 def operations_of(wanted: Wanted, parts: Sequence[tuple[SnapshotSet, tuple[str, ...]]]) -> list[Check]:

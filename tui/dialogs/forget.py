@@ -12,7 +12,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from backend import Forget, Snapshot, SnapshotSet, command_line
-from backend.store import CheckState, CheckStatus, Room, room_of
+from backend.store import Room, room_of
 from tui.dialogs.answers import Answer
 from tui.dialogs.base import Dialog
 from tui.dialogs.field import Field
@@ -24,8 +24,6 @@ from tui.session.inventory import InventoryData
 from tui.text import amount_text, moment_text, plain
 
 _DAY = Forget.undo_window
-_BAD = (CheckState.BROKEN, CheckState.FAILED)
-_VERIFIED = (CheckState.OK, CheckState.OLD)
 
 
 def losses(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Loss]:
@@ -36,10 +34,10 @@ def losses(sets: Sequence[SnapshotSet], stock: InventoryData) -> list[Loss]:
     for snap, entry in sorted({(s.snap, entry) for s in going.values() for entry in s.entries}):
         gone = _usable(going.values(), snap, entry, stock)
         left = _usable(staying, snap, entry, stock)
-        verified_goes = any(_state(snapshot, stock) in _VERIFIED for snapshot in gone)
+        verified_goes = any(stock.status_of(snapshot).state.is_verified for snapshot in gone)
         if gone and not left:
             owners_of_loss.setdefault((snap, ()), []).append(_owner(entry))
-        elif verified_goes and not any(_state(snapshot, stock) in _VERIFIED for snapshot in left):
+        elif verified_goes and not any(stock.status_of(snapshot).state.is_verified for snapshot in left):
             sets_left = tuple(sorted({snapshot.set_id for snapshot in left}))
             owners_of_loss.setdefault((snap, sets_left), []).append(_owner(entry))
     return [Loss(snap, tuple(owners), left) for (snap, left), owners in owners_of_loss.items()]
@@ -49,14 +47,10 @@ def _usable(snapshots: Iterable[Snapshot], snap: str, entry: str, stock: Invento
     return [
         snapshot
         for snapshot in snapshots
-        if snapshot.snap == snap and entry in (snapshot.sums or {}) and _state(snapshot, stock) not in _BAD
+        if snapshot.snap == snap
+        and entry in (snapshot.sums or {})
+        and not stock.status_of(snapshot).state.is_bad
     ]
-
-
-def _state(snapshot: Snapshot, stock: InventoryData) -> CheckState:
-    if snapshot.broken:
-        return CheckState.BROKEN
-    return stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER)).state
 
 
 def _owner(entry: str) -> str:
@@ -222,7 +216,7 @@ class AskForget(Dialog[tuple[Forget, ...]]):
         return self._room.sizes[snapshot.path] if self._room else snapshot.size
 
     def _snapshot_text(self, snapshot: Snapshot, now: float) -> Content:
-        status = self._stock.statuses.get(snapshot.path, CheckStatus(CheckState.NEVER))
+        status = self._stock.status_of(snapshot)
         name = plain(snapshot.snap) or "(unreadable)"
         users = f"  {', '.join(map(plain, snapshot.users))}" if snapshot.users else ""
         about = f"{name} {plain(snapshot.version)}  {amount_text(self._size_of(snapshot))}{users}  "

@@ -56,7 +56,7 @@ def check_words(status: CheckStatus, now: float) -> str:
 def set_words(set_: SnapshotSet, stock: InventoryData, now: float) -> str:
     """A set on one line."""
     total = stock.totals[set_.set_id]
-    bad = total.status.state in (CheckState.BROKEN, CheckState.FAILED)
+    bad = total.status.state.is_bad
     parts = [and_words("unreadable" if name == NAMELESS else name for name in total.names)]
     parts += [f"user{'s' * (len(total.users) != 1)} {and_words(total.users)}"] if total.users else []
     parts += [f"saved {ago_phrase(now - total.when)}"] if total.when else []

@@ -1,7 +1,5 @@
 """Copies that rules, or a lack of room, let go; and what uploads left that died."""
 
-from collections.abc import Collection
-
 from backend.engine.copies.upkeep import let_go
 from backend.engine.protocol import Engine
 from backend.engine.pruning import PrunePlan, changes, judged, shortage_text
@@ -40,14 +38,13 @@ def _candidate(copy: Copy, pinned: dict[str, str]) -> Candidate:
     notes = [note for content_hash, note in pinned.items() if copy.name.matches(content_hash)]
     if (pin := _pin_of(copy)) is not None:
         notes.append(pin)
-    everything: Collection[str] = copy.snaps
     return Candidate(
         id=str(copy.name),
         snaps=copy.snaps,
         time=float(copy.name.time),
         size=max(copy.stored, 0),
-        verified=frozenset(everything if copy.checked and not copy.trouble else ()),
-        broken=frozenset(everything if copy.trouble else ()),
+        verified=frozenset(copy.snaps if copy.is_verified else ()),
+        broken=frozenset(copy.snaps if copy.trouble else ()),
         pinned=bool(notes),
         note=next(filter(None, notes), ""),
         host=copy.name.host,

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Thread
 
 from backend.archive.hashing import Hasher
+from backend.background import Background
 from backend.engine.protocol import Engine
 from backend.errors import Cancelled, SnapshotError
 from backend.format.metadata import set_content_hash, set_content_hashes
@@ -75,7 +75,6 @@ def _downloading(repository: Repository, copy: Copy, progress: Progress) -> Iter
     """
     reading, writing = os.pipe()
     job = progress.quiet().group()
-    failures: list[BaseException] = []
 
     def download() -> None:
         """Write what is read back into the pipe, as long as somebody reads it."""
@@ -83,14 +82,14 @@ def _downloading(repository: Repository, copy: Copy, progress: Progress) -> Iter
             receive(repository, copy, lambda piece: files.write_all(writing, piece), progress)
         except BrokenPipeError:
             return
-        except BaseException as failure:  # noqa: BLE001 - it is raised in the other thread
-            failures.append(failure)
+        except BaseException:
             job.stop()
+            raise
         finally:
             os.close(writing)
 
     files.widen_pipe(writing)
-    downloader = Thread(target=download, name="download")
+    downloader = Background("download", download)
     downloader.start()
     try:
         yield reading, job
@@ -98,8 +97,8 @@ def _downloading(repository: Repository, copy: Copy, progress: Progress) -> Iter
         os.close(reading)
         reading = -1
         downloader.join()
-        if failures:
-            raise failures[0] from None
+        if downloader.failure is not None:
+            raise downloader.failure from None
         raise
     finally:
         if reading >= 0:

@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from threading import Thread
 
+from backend.background import Background
 from backend.engine.protocol import Engine
 from backend.errors import BlockedError, IntegrityError, NotFoundError, SnapshotError
 from backend.fs import files
@@ -14,12 +14,10 @@ from backend.operations import Export, Push
 from backend.progress import Progress
 from backend.repository import Copy, Manifest, Payload, Repository, Source, content_hash_of, send
 from backend.results import Result
-from backend.store.verifications import CheckState
 from backend.transfer.export_plan import demand_sound
 from backend.version import VERSION
 
 _STREAM = "-"
-_VERIFIED = (CheckState.OK, CheckState.OLD)
 
 
 @dataclass
@@ -114,7 +112,7 @@ def _refusal(engine: Engine, operation: Push, group: SnapshotSet) -> str:
 def _described(engine: Engine, group: SnapshotSet, host: str) -> Manifest:
     """What a manifest says of a set before its export is made."""
     statuses = engine.check_statuses(group.snapshots)
-    at = [status.at if status.state in _VERIFIED else 0.0 for status in statuses.values()]
+    at = [status.at if status.state.is_verified else 0.0 for status in statuses.values()]
     return Manifest(
         host=host,
         set=group,
@@ -130,14 +128,11 @@ def _described(engine: Engine, group: SnapshotSet, host: str) -> Manifest:
 def _exporting(engine: Engine, set_id: int, progress: Progress) -> Iterator[Callable[[int], bytes]]:
     """Read the export of a set as it is made; its failure is raised where its end would be read."""
     reading, writing = os.pipe()
-    failures: list[BaseException] = []
 
     def export() -> None:
         """Write it all into the pipe."""
         try:
             engine.export(Export(set_id, _STREAM, force=True), progress.quiet(), writing)
-        except BaseException as failure:  # noqa: BLE001 - it is raised in the other thread
-            failures.append(failure)
         finally:
             os.close(writing)
 
@@ -145,13 +140,11 @@ def _exporting(engine: Engine, set_id: int, progress: Progress) -> Iterator[Call
         """Read up to `size` bytes."""
         piece = os.read(reading, size)
         if not piece:
-            exporter.join()
-            if failures:
-                raise failures[0]
+            exporter.finish()
         return piece
 
     files.widen_pipe(writing)
-    exporter = Thread(target=export, name="export")
+    exporter = Background("export", export)
     exporter.start()
     try:
         yield read

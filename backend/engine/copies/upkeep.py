@@ -23,7 +23,9 @@ def check(operation: CheckCopies, repository: Repository, progress: Progress) ->
         NotFoundError, InvalidInputError: there is no such copy, or its name is of several.
         Cancelled: the job was stopped.
     """
-    copies = _named(repository, operation.copies, progress)
+    copies = repository.copies(progress)
+    if operation.copies:
+        copies = _named(repository, operation.copies, copies)
     due = _due(copies, operation)
     verdicts = [_verdict(copy, copy.defect) for copy in due if copy.defect]
     whole = [copy for copy in due if not copy.defect]
@@ -75,7 +77,7 @@ def forget(operation: ForgetCopies, repository: Repository, progress: Progress) 
         NotFoundError, InvalidInputError: there is no such copy, or its name is of several.
         Cancelled: the job was stopped; what was forgotten by then stays forgotten.
     """
-    copies = _named(repository, operation.copies, progress)
+    copies = _named(repository, operation.copies, repository.copies(progress))
     freed = let_go(repository, copies, progress, at_once=operation.now)
     return Result(
         freed=freed,
@@ -136,9 +138,6 @@ def bring_back(engine: Engine, record: JobRecord, progress: Progress) -> Result:
     return Result(left_out=tuple(lost), copies=tuple(map(str, names)))
 
 
-def _named(repository: Repository, names: Sequence[str], progress: Progress) -> list[Copy]:
-    """The copies of these names, or all without any; NotFoundError where one is missing."""
-    copies = repository.copies(progress)
-    if not names:
-        return copies
+def _named(repository: Repository, names: Sequence[str], copies: Sequence[Copy]) -> list[Copy]:
+    """Those of the copies that have these names, each once; NotFoundError where one is missing."""
     return list({copy.name: copy for name in names for copy in [repository.find(name, copies)]}.values())

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
         Push,
         Repair,
         Restore,
+        RetentionRules,
         Save,
         TakeBack,
         Undo,

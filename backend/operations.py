@@ -141,15 +141,10 @@ class Forget:
     pinned: bool = False
 
 
-@dataclass(frozen=True)
-class Pruning:
-    """What rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
+@dataclass(frozen=True, kw_only=True)
+class RetentionRules:
+    """How many sets are kept, by rule; 0 is a rule that nobody made. `keep_within` is in seconds."""
 
-    Without rules of its own (`RetentionRules`; `keep_within` is in seconds) it goes by those configured.
-    `confirmed` are the ids of what a plan showed as going: nothing else goes then.
-    """
-
-    snaps: tuple[str, ...] = ()
     keep_last: int = 0
     keep_hourly: int = 0
     keep_daily: int = 0
@@ -157,6 +152,22 @@ class Pruning:
     keep_monthly: int = 0
     keep_yearly: int = 0
     keep_within: int = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no rule at all."""
+        return not any(getattr(self, rule.name) for rule in fields(RetentionRules))
+
+
+@dataclass(frozen=True)
+class Pruning(RetentionRules):
+    """What rules do not keep, or what frees `free` bytes; of `snaps` only, where any are named.
+
+    Without rules of its own it goes by those configured. `confirmed` are the ids of what a plan showed as
+    going: nothing else goes then.
+    """
+
+    snaps: tuple[str, ...] = ()
     free: int = 0
     confirmed: tuple[str, ...] = field(default=(), compare=False)
 

@@ -37,7 +37,8 @@ class Finding(NamedTuple):
 class UndoOffer(NamedTuple):
     """A job that can be undone: until when (seconds since the epoch), the bytes it holds, what it was.
 
-    `doubt` says why it is kept for longer than the clock tells, or nothing. `sets` are those that it forgot.
+    `doubt` says why it is kept for longer than the clock tells, or nothing. `sets` are those that it forgot,
+    `copies` the full names of those that it let go in a repository, which hold nothing here.
     """
 
     job: int
@@ -48,6 +49,7 @@ class UndoOffer(NamedTuple):
     verb: str = Restore.verb
     doubt: str = ""
     sets: tuple[int, ...] = ()
+    copies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,8 @@ class Result:
     `skipped` counts the snapshots that a check did not look at, as they had been verified lately.
     `leftovers` are directories of ours that could not be removed whole, as `left_out` tells.
     `outcome` says what became of a job that was ended; `again` is the operation, as a journal holds it, that
-    is to be carried out then. `repaired` is what a repair removed, or could not.
+    is to be carried out then. `repaired` is what a repair removed, or could not. `copies` are
+    the full names of the copies in a repository that were made, read, let go or brought back.
     """
 
     set_id: int = 0

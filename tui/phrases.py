@@ -4,6 +4,10 @@ Columns of sizes and ages are spelled as `snap` spells them, by `tui.text`.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from backend import UndoOffer
 
 _DAY = 24 * 3600
 _FEW_SETS = 3
@@ -50,6 +54,18 @@ def count_phrase(count: int, thing: str, things: str = "") -> str:
     from humanize import intcomma
 
     return f"{intcomma(count)} {thing if count == 1 else things or f'{thing}s'}"
+
+
+def offer_phrase(offer: "UndoOffer") -> str:
+    """What can be undone: `restore of #5`, `prune of #5, #6`, `forget-copies of 2 copies`."""
+    return f"{offer.verb} of {offer_subject(offer)}"
+
+
+def offer_subject(offer: "UndoOffer") -> str:
+    """The sets, or copies, that come back."""
+    if offer.copies:
+        return count_phrase(len(offer.copies), "copy", "copies")
+    return sets_phrase(offer.sets or (offer.set_id,))
 
 
 def sets_phrase(numbers: Sequence[int]) -> str:

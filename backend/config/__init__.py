@@ -7,12 +7,12 @@ from backend.lazy import lazy_names
 if TYPE_CHECKING:
     from backend.config.reading import default_path, load_config, parse_config
     from backend.config.settings import Setting, settings_of
+    from backend.config.spans import span_text
     from backend.config.values import (
         Config,
         HostsConfig,
         RepositoryConfig,
         RetentionConfig,
-        RetentionRules,
         ScheduleConfig,
     )
     from backend.config.writing import add_repository, remove_repository

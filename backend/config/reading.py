@@ -10,23 +10,22 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from backend.config.spans import span_of
 from backend.config.values import (
     Config,
     HostsConfig,
     RepositoryConfig,
     RetentionConfig,
-    RetentionRules,
     ScheduleConfig,
 )
 from backend.errors import InvalidInputError, NotAllowedError
 from backend.format.names import is_snap_name
 from backend.fs import files
+from backend.operations import RetentionRules
 
 LARGEST = 1 << 20
 _OTHERS = 0o077
 _NAME = re.compile("[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_SPAN = re.compile("([1-9][0-9]{0,5})([mhdwy])")
-UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400, "y": 365 * 86400}
 _MOST_KEPT = 100_000
 _MOST_HOSTS = 64
 _HEADER = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
@@ -215,9 +214,9 @@ class _Reader:
     def _span(self, text: str, path: Path) -> int:
         if not text:
             return 0
-        if not (match := _SPAN.fullmatch(text)):
+        if (span := span_of(text)) is None:
             raise self.mistake(path, f'"{text}" is no span of time', "90d, 12h, 8w or 1y")
-        return int(match[1]) * UNITS[match[2]]
+        return span
 
     def _recipients(self, fields: Mapping[str, Any], path: Path) -> tuple[str, ...]:
         recipients = self._texts(fields, path, "recipients")

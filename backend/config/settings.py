@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import MISSING, fields
 from typing import Any, NamedTuple
 
-from backend.config.reading import LARGEST, UNITS, Path, line_of
+from backend.config.reading import LARGEST, Path, line_of
+from backend.config.spans import span_text
 from backend.config.values import Config
 from backend.fs import files
 
@@ -55,8 +56,7 @@ def _text(name: str, value: object) -> str:
     if name == _SECRET and isinstance(value, tuple):
         return f"({len(value)}, not shown)"
     if name == "keep_within" and isinstance(value, int):
-        unit, seconds = next((u, s) for u, s in sorted(UNITS.items(), key=lambda u: -u[1]) if not value % s)
-        return f"{value // seconds}{unit}"
+        return span_text(value)
     if isinstance(value, tuple):
         return ", ".join(value)
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,8 +1,10 @@
 """What a configuration says: plain frozen values, checked as they were read (`backend.config.reading`)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from types import MappingProxyType
+
+from backend.operations import RetentionRules
 
 
 @dataclass(frozen=True)
@@ -25,28 +27,10 @@ class RepositoryConfig:
 
 
 @dataclass(frozen=True)
-class RetentionRules:
-    """How many sets are kept, by rule; 0 is a rule that nobody made. `keep_within` is in seconds."""
-
-    keep_last: int = 0
-    keep_hourly: int = 0
-    keep_daily: int = 0
-    keep_weekly: int = 0
-    keep_monthly: int = 0
-    keep_yearly: int = 0
-    keep_within: int = 0
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is no rule at all."""
-        return not any(getattr(self, rule.name) for rule in fields(self))
-
-
-@dataclass(frozen=True)
 class RetentionConfig:
     """The rules for every snap, and the snaps that have rules of their own instead."""
 
-    rules: RetentionRules = RetentionRules()
+    rules: RetentionRules = field(default_factory=RetentionRules)
     snaps: Mapping[str, RetentionRules] = field(default_factory=lambda: MappingProxyType({}))
 
     def rules_of(self, snap: str) -> RetentionRules:

@@ -13,13 +13,13 @@ from backend.lazy import lazy_names
 if TYPE_CHECKING:
     from backend.engine.availability import Availability
     from backend.engine.copies.cached import cached_export
-    from backend.engine.copies.knowledge import known_copies
     from backend.engine.copies.opening import opened_repository
     from backend.engine.copies.pruning import plan_copy_pruning
-    from backend.engine.copies.upkeep import jobs_of_forgotten_copies
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
+    from backend.engine.known_copies import known_copies
     from backend.engine.launch import runner_of, worker_command
+    from backend.engine.offers import undo_offers
     from backend.engine.perform import perform_recorded
     from backend.engine.pruning import PrunePlan, plan_prune
     from backend.engine.select import reopen_engine

@@ -1,10 +1,12 @@
 """Pruning: what rules, or a lack of room, let go, decided by `backend.policy` and forgotten as one."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from backend.config import RetentionConfig, RetentionRules
+from backend.config import RetentionConfig
+from backend.engine.known_copies import verified_copies
 from backend.engine.protocol import Engine
 from backend.format.metadata import set_time
 from backend.format.timestamps import unix_time
@@ -12,6 +14,7 @@ from backend.model import SnapshotSet
 from backend.operations import Forget, Prune, Pruning
 from backend.policy import Candidate, Decision, decide, free
 from backend.progress import Progress
+from backend.repository import content_hash_of, digest_of
 from backend.results import Result
 from backend.store.pins import Pin
 from backend.store.room import room_of
@@ -67,34 +70,55 @@ def judged(operation: Pruning, candidates: Sequence[Candidate], engine: Engine) 
 
 def _rules(operation: Pruning, engine: Engine) -> RetentionConfig:
     """The rules that the operation names, for all snaps; without any those that are configured."""
-    rules = RetentionRules(**{name: getattr(operation, name) for name in vars(RetentionRules())})
-    return engine.config.retention if rules.is_empty else RetentionConfig(rules)
+    return engine.config.retention if operation.is_empty else RetentionConfig(operation)
 
 
 def candidates_here(engine: Engine) -> list[Candidate]:
-    """Describe the sets that are here, but for those by which a restore through snapd can be undone."""
-    guards = engine.guards()
-    groups = [group for group in engine.sets() if group.set_id not in guards]
+    """Describe the sets that are here, but for those by which a restore through snapd can be undone.
+
+    Where snapd forgets them, those that it does not see are left out, too.
+    """
+    guards, is_through_snapd = engine.guards(), bool(engine.daemon.version)
+    groups = [
+        group
+        for group in engine.sets()
+        if group.set_id not in guards
+        and not (is_through_snapd and all(snapshot.hidden for snapshot in group.snapshots))
+    ]
     snapshots = [snapshot for group in groups for snapshot in group.snapshots]
-    statuses, room, pins = engine.check_statuses(snapshots), room_of(snapshots), engine.pins.by_set(groups)
-    sizes = {path: 0 if path in room.linked else size for path, size in room.sizes.items()}
-    return [_candidate(group, statuses, sizes, pins.get(group.set_id)) for group in groups]
+    room = room_of(snapshots)
+    known = _Known(
+        statuses=engine.check_statuses(snapshots),
+        sizes={path: 0 if path in room.linked else size for path, size in room.sizes.items()},
+        pins=engine.pins.by_set(groups),
+        copies=verified_copies(engine),
+    )
+    return [_candidate(group, known) for group in groups]
 
 
-def _candidate(
-    group: SnapshotSet, statuses: dict[str, CheckStatus], sizes: dict[str, int], pin: Pin | None
-) -> Candidate:
-    states = [(snapshot.snap, statuses[snapshot.path].state) for snapshot in group.snapshots]
+class _Known(NamedTuple):
+    """What is known of sets: of their files by path, of their pins by number, of their copies by digest."""
+
+    statuses: dict[str, CheckStatus]
+    sizes: dict[str, int]
+    pins: dict[int, Pin]
+    copies: Counter[str]
+
+
+def _candidate(group: SnapshotSet, known: _Known) -> Candidate:
+    states = [(snapshot.snap, known.statuses[snapshot.path].state) for snapshot in group.snapshots]
+    pin = known.pins.get(group.set_id)
     return Candidate(
         id=str(group.set_id),
         snaps=tuple(dict.fromkeys(snapshot.snap for snapshot in group.snapshots)),
         time=_saved_at(group),
-        size=sum(sizes.get(snapshot.path, 0) for snapshot in group.snapshots),
+        size=sum(known.sizes.get(snapshot.path, 0) for snapshot in group.snapshots),
         verified=frozenset(snap for snap, state in states if state.is_verified),
         broken=frozenset(snap for snap, state in states if state.is_bad),
         pinned=pin is not None,
         note=pin.note if pin else "",
         automatic=any(snapshot.auto for snapshot in group.snapshots),
+        copies=known.copies[digest_of(content_hash_of(group))] if known.copies else 0,
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import NamedTuple
 
-from backend.config import RetentionConfig, RetentionRules
+from backend.config import RetentionConfig, span_text
+from backend.operations import RetentionRules
 from backend.policy.candidates import (
     Candidate,
     Decision,
@@ -18,7 +19,6 @@ from backend.policy.candidates import (
 )
 
 NO_RULES = "there are no rules: nothing is pruned"
-_SPANS = ((24 * 3600, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 class _Period(NamedTuple):
@@ -118,9 +118,3 @@ def _within(line: SnapLine, span: int) -> Iterator[tuple[Candidate, str]]:
     for candidate in line.sound if span else ():
         if candidate.time >= line.sound[0].time - span:
             yield candidate, f"within {span_text(span)} of the newest of {line.snap}"
-
-
-def span_text(seconds: int) -> str:
-    """Write a span as people type it: `90d`, `36h`."""
-    size, unit = next((size, unit) for size, unit in _SPANS if seconds % size == 0)
-    return f"{seconds // size}{unit}"

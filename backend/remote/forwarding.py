@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from backend.background import pipe_of
 from backend.errors import UnreachableError
 from backend.host.socket import daemon_answers
-from backend.remote.ssh import Link, reason_of
+from backend.remote.ssh import SOCKET, Link, reason_of
 
-_SOCKET = "/run/snapd.socket"
 _PATIENCE = 15.0
 _GLANCE = 0.02
 
@@ -25,31 +25,31 @@ def forwarded_root(link: Link) -> Iterator[str]:
         UnreachableError: ssh does not get there, or that snapd does not answer.
     """
     root = os.path.join(link.folder, "root")
-    socket = f"{root}{_SOCKET}"
+    socket = f"{root}{SOCKET}"
     os.makedirs(os.path.dirname(socket), mode=0o700)
     process = subprocess.Popen(
-        link.forwarding_line(socket, _SOCKET),
+        link.forwarding_line(socket, SOCKET),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
     )
     try:
         _await(process, link.host, socket)
         yield root
     finally:
         with suppress(OSError):
-            process.stdin.close()  # type: ignore[union-attr] # it is a pipe
+            pipe_of(process.stdin).close()
         process.kill()
         process.communicate()
 
 
-def _await(process: "subprocess.Popen[str]", host: str, socket: str) -> None:
+def _await(process: "subprocess.Popen[bytes]", host: str, socket: str) -> None:
     end = time.monotonic() + _PATIENCE
     while not (os.path.exists(socket) and daemon_answers(socket)):
         if process.poll() is not None:
             _, errors = process.communicate()
-            raise UnreachableError(f"{host}: {reason_of(host, process.returncode, errors) or 'ssh ended'}")
+            reason = reason_of(host, process.returncode, errors.decode(errors="replace"))
+            raise UnreachableError(f"{host}: {reason or 'ssh ended'}")
         if time.monotonic() > end:
             raise UnreachableError(
                 f"{host}: its snapd does not answer over ssh (is forwarding allowed there?)"

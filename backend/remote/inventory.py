@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from backend.config import HostsConfig
 from backend.errors import InvalidInputError, NotFoundError
@@ -24,19 +24,18 @@ def inventory_hosts(names: Sequence[str], config: HostsConfig, inventory: str = 
         InvalidInputError: one can be none, or the inventory cannot be read.
         NotFoundError: there is none.
     """
-    groups = {**config.groups, **(_inventory(inventory) if inventory else {})}
-    chosen = names or (_inventory(inventory) if inventory else config.groups)
-    hosts = [host for name in chosen for host in groups.get(name, (name,))]
+    listed = _inventory(inventory) if inventory else config.groups
+    groups = {**config.groups, **listed}
+    hosts = [host for name in names or listed for host in groups.get(name, (name,))]
     if not hosts:
         raise NotFoundError("there is no machine: name some, or configure groups in [hosts]")
     return list(dict.fromkeys(map(demand_host, hosts)))
 
 
-def _inventory(path: str) -> dict[str, tuple[str, ...]]:
+def _inventory(path: str) -> Mapping[str, tuple[str, ...]]:
     """The groups of an inventory; a file of lines is one group, by its own path."""
-    raw = _read(path)
-    if not _is_of_ansible(path, raw):
-        lines = (line.partition("#")[0].strip() for line in raw.splitlines())
+    lines = [line.partition("#")[0].strip() for line in _read(path).splitlines()]
+    if not _is_of_ansible(path, lines):
         return {path: tuple(filter(None, lines))}
     if shutil.which(_ANSIBLE) is None:
         raise InvalidInputError(f"{path} is an inventory of Ansible, whose program {_ANSIBLE} is not here")
@@ -58,8 +57,7 @@ def _read(path: str) -> str:
             raise InvalidInputError(f"there is no inventory {path}") from None
 
 
-def _is_of_ansible(path: str, raw: str) -> bool:
+def _is_of_ansible(path: str, lines: Sequence[str]) -> bool:
     """Whether a file is more than a name on each line."""
-    lines = [line.partition("#")[0].strip() for line in raw.splitlines()]
     is_list = not any(line.startswith("[") or " " in line or ":" in line for line in lines)
     return not is_list or os.path.splitext(path)[1] in (".yml", ".yaml", ".json")

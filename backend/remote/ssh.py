@@ -12,10 +12,11 @@ from typing import Self
 from backend.errors import InvalidInputError, UnreachableError
 
 PROGRAM = "snapstow"
+SOCKET = "/run/snapd.socket"
 _SSH = "SNAPSTOW_SSH"  # the command to use for ssh, as rsync has RSYNC_RSH
 _LONGEST = 255
 _FAILED = 255  # ssh's own failures
-_NOT_FOUND = 127
+_ONLY_SNAPD_IS_THERE, _NOTHING_IS_THERE = 113, 114  # codes that Snapstow does not end with
 _STILL_THERE = 15  # seconds that a login is kept for the next command
 _PREFIX = re.compile(r"ssh: (connect to host \S+ port [0-9]+: )?")
 _OPTIONS = ("ConnectTimeout=10", "ServerAliveInterval=5", "ServerAliveCountMax=3")
@@ -52,6 +53,11 @@ def demand_host(name: str) -> str:
     return name
 
 
+def way_of(code: int) -> Way:
+    """Say by the exit code of a probing command how a machine can be worked on."""
+    return {_ONLY_SNAPD_IS_THERE: Way.SNAPD, _NOTHING_IS_THERE: Way.NONE}.get(code, Way.SNAPSTOW)
+
+
 def reason_of(host: str, code: int, errors: str) -> str:
     """Say in ssh's words why a machine cannot be reached, and what to do; nothing where ssh did not fail."""
     if code != _FAILED:
@@ -63,9 +69,10 @@ def reason_of(host: str, code: int, errors: str) -> str:
 
 
 class Link:
-    """The way to a machine: one login for all commands, which ends soon after the last of them.
+    """The way to a machine; a context manager.
 
-    A context manager. Where it `asks`, ssh may ask on the terminal for what it needs.
+    Where it `asks`, ssh may ask on the terminal for what it needs, once: one login is for all commands, and
+    ends with the link. Where it does not, each command logs in by itself.
     """
 
     def __init__(self, host: str, *, asks: bool = True) -> None:
@@ -77,13 +84,14 @@ class Link:
         return self
 
     def __exit__(self, *_exception: object) -> None:
-        subprocess.run(
-            [*self._base, "-O", "exit", "--", self.host],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            check=False,
-        )
+        if self._asks:
+            subprocess.run(
+                [*self._base, "-O", "exit", "--", self.host],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                check=False,
+            )
         self._folder.cleanup()
 
     @property
@@ -93,13 +101,12 @@ class Link:
 
     @property
     def _base(self) -> list[str]:
-        options = [
-            *_OPTIONS,
+        shared = [
             "ControlMaster=auto",
             f"ControlPath={self.folder}/%C",
             f"ControlPersist={_STILL_THERE}",
-            *(() if self._asks else ("BatchMode=yes",)),
         ]
+        options = [*_OPTIONS, *(shared if self._asks else ("BatchMode=yes",))]
         return [*shlex.split(os.environ.get(_SSH) or "ssh"), *(f"-o{option}" for option in options)]
 
     def line(self, command: Sequence[str], *, terminal: bool = False) -> list[str]:
@@ -123,18 +130,22 @@ class Link:
             "cat",
         ]
 
+    def probing_line(self, then: str = "exit 0") -> list[str]:
+        """Return the command that has a shell there do something where Snapstow is; see `way_of`."""
+        there = f"command -v {PROGRAM} >/dev/null && {then}"
+        return self.shell_line(
+            f"{there}; test -S {SOCKET} && exit {_ONLY_SNAPD_IS_THERE}; exit {_NOTHING_IS_THERE}"
+        )
+
     def way(self) -> Way:
         """Look how this machine can be worked on.
 
         Raises:
-            UnreachableError: ssh does not get there, in its own words, or neither is there.
+            UnreachableError: ssh does not get there, in its own words.
         """
-        probe = f"command -v {PROGRAM} >/dev/null && exit 0; test -S /run/snapd.socket && exit 9; exit 10"
         done = subprocess.run(
-            self.shell_line(probe), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            self.probing_line(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
         if reason := reason_of(self.host, done.returncode, done.stderr):
             raise UnreachableError(f"{self.host}: {reason}")
-        if done.returncode == 0:
-            return Way.SNAPSTOW
-        return Way.SNAPD if done.returncode == 9 else Way.NONE
+        return way_of(done.returncode)

@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 from backend.engine.status import MachineStatus, parse_status
 from backend.errors import IntegrityError, UnreachableError
-from backend.remote.ssh import PROGRAM, Link, Way, reason_of
+from backend.remote.ssh import PROGRAM, Link, Way, reason_of, way_of
 
 _LARGEST = 4 << 20
-_AGAIN = (
-    "Connection reset",
-    "kex_exchange_identification",
-    "Connection closed by",
-)  # too many logins at once
+_TOO_MANY_LOGINS = ("Connection reset", "kex_exchange_identification", "Connection closed by")
 _TRIES = 3
+_LACKS = {
+    Way.SNAPD: "snapstow is not installed there; -H works through its snapd",
+    Way.NONE: "neither snapstow nor snapd is there",
+}
 
 
 class HostReport(NamedTuple):
@@ -58,40 +58,32 @@ async def survey_hosts(hosts: Sequence[str], parallel: int, patience: float) -> 
 
 
 async def _asked(host: str, patience: float) -> HostReport:
-    start = time.monotonic()
+    start, way, status = time.monotonic(), Way.NONE, None
     with Link(host, asks=False) as link:
         try:
             way, status = await asyncio.wait_for(_status(link), patience)
-            reason = (
-                "" if status else "neither snapstow nor snapd is there" if way is Way.NONE else _ONLY_SNAPD
-            )
+            reason = _LACKS.get(way, "")
         except TimeoutError:
-            way, status, reason = Way.NONE, None, f"no answer within {patience:.0f} s"
+            reason = f"no answer within {patience:.0f} s"
         except (UnreachableError, IntegrityError) as failure:
-            way, status, reason = Way.NONE, None, str(failure)
+            reason = str(failure)
     return HostReport(host, way, status, reason, time.monotonic() - start)
-
-
-_ONLY_SNAPD = "snapstow is not installed there; -H works through its snapd"
 
 
 async def _status(link: Link) -> tuple[Way, MachineStatus | None]:
     """How a machine says that it is; without Snapstow there, only whether it has a snapd."""
-    command = (
-        f"command -v {PROGRAM} >/dev/null && exec {PROGRAM} --json status; "
-        "test -S /run/snapd.socket && exit 9; exit 10"
-    )
-    for attempt in range(_TRIES):
-        code, out, errors = await _ran(link.shell_line(command))
-        if code != 255 or attempt == _TRIES - 1 or not any(mark in errors for mark in _AGAIN):
+    for attempt in range(1, _TRIES + 1):
+        code, out, errors = await _ran(link.probing_line(f"exec {PROGRAM} --json status"))
+        reason = reason_of(link.host, code, errors)
+        if not reason or attempt == _TRIES or not any(mark in errors for mark in _TOO_MANY_LOGINS):
             break
-        await asyncio.sleep(random.uniform(0.2, 1.0) * (attempt + 1))
-    if reason := reason_of(link.host, code, errors):
+        await asyncio.sleep(random.uniform(0.2, 1.0) * attempt)
+    if reason:
         raise UnreachableError(reason)
-    if code in (9, 10):
-        return (Way.SNAPD if code == 9 else Way.NONE), None
+    if (way := way_of(code)) is not Way.SNAPSTOW:
+        return way, None
     try:
-        return Way.SNAPSTOW, parse_status(json.loads(out))
+        return way, parse_status(json.loads(out))
     except ValueError:
         lines = errors.strip().splitlines() or [f"snapstow there ended with {code}"]
         raise IntegrityError(lines[-1][:300]) from None

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from backend.repository.age_keys import demand_recipients
     from backend.repository.copies import Copy
     from backend.repository.manifest import Manifest, Payload, content_hash_of
-    from backend.repository.names import CopyName, parse_copy_name
+    from backend.repository.names import CopyName, digest_of, parse_copy_name
     from backend.repository.object_store import (
         AlreadyStoredError,
         ObjectStore,

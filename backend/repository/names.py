@@ -47,7 +47,7 @@ class CopyName(NamedTuple):
     @classmethod
     def new(cls, host: str, saved: float, set_id: int, content_hash: str) -> "CopyName":
         """Make a name that no other copy has."""
-        return cls(host, max(0, int(saved)), set_id, content_hash[:_DIGEST], os.urandom(4).hex())
+        return cls(host, max(0, int(saved)), set_id, digest_of(content_hash), os.urandom(4).hex())
 
     def __str__(self) -> str:
         when = time.strftime(_TIME, time.gmtime(self.time))
@@ -66,6 +66,11 @@ class CopyName(NamedTuple):
     def matches(self, content_hash: str) -> bool:
         """Whether it is a copy of the set with that content hash."""
         return content_hash.startswith(self.digest)
+
+
+def digest_of(content_hash: str) -> str:
+    """Return what names a set by its content hash, in hex."""
+    return content_hash[:_DIGEST]
 
 
 def host_name(host: str) -> str:

@@ -25,6 +25,7 @@ from backend.repository.names import (
     PREFIX,
     CopyName,
     ObjectKey,
+    digest_of,
     host_name,
     host_of,
     parse_copy_name,
@@ -105,7 +106,7 @@ class Repository:
             mine = [copy for copy in copies if self._is_of(copy, host)]
             matching = newest_first(copy for copy in mine if copy.name.set_id == int(rest))[:1]
         elif len(text) >= _SHORTEST_DIGEST and set(text) <= set("0123456789abcdef"):
-            matching = [copy for copy in copies if copy.name.digest.startswith(text[:32])]
+            matching = [copy for copy in copies if copy.name.digest.startswith(digest_of(text))]
         else:
             raise InvalidInputError(
                 f'"{text}" names no copy: expected the number of a set, HOST/NUMBER, or at least '

@@ -1,7 +1,7 @@
 """Sets that are not to go: pinned by people, kept in `pins.json` of our state folder.
 
-A pin holds for the set with its number; where there is none, for one that holds the same: so it survives a
-set's way out and in.
+A pin holds for the set with its number; where there is none, for one that holds the same and was saved before
+it was pinned: so it survives a set's way out and in, and no later save of the same data inherits it.
 """
 
 import json
@@ -11,7 +11,8 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 from backend.errors import IntegrityError
-from backend.format.metadata import set_content_hash
+from backend.format.metadata import set_content_hash, set_time
+from backend.format.timestamps import unix_time
 from backend.fs import files
 from backend.model import SnapshotSet
 
@@ -72,10 +73,8 @@ class Pins:
         present = set(self._numbers())
         by_number = {pin.set_id: pin for pin in pins}
         by_content = {pin.content: pin for pin in pins if pin.content and pin.set_id not in present}
-        held = (
-            (each.set_id, by_number.get(each.set_id) or by_content.get(_content(each))) for each in groups
-        )
-        return {set_id: pin for set_id, pin in held if pin}
+        held = ((each, by_number.get(each.set_id) or by_content.get(_content(each))) for each in groups)
+        return {each.set_id: pin for each, pin in held if pin and _is_held(pin, each)}
 
     def pin(self, group: SnapshotSet, note: str, now: float) -> Pin:
         """Pin a set, or change the note of its pin; `now` is in seconds since the epoch."""
@@ -92,22 +91,28 @@ class Pins:
         content = _content(group)
         pins = self.read()
         if content and (mine := [pin for pin in pins if (pin.set_id, pin.content) == (former, content)]):
-            moved = [pin._replace(set_id=group.set_id) if pin in mine else pin for pin in pins]
-            with files.os_errors_as("cannot keep the pins"):
-                document = {"pins": [pin._asdict() for pin in moved]}
-                files.write_whole(self._path, json.dumps(document).encode() + b"\n")
+            self._write([pin._replace(set_id=group.set_id) if pin in mine else pin for pin in pins])
 
     def _replace(self, group: SnapshotSet, made: Sequence[Pin]) -> bool:
-        from backend.fs.directories import make_directories
-
         with files.os_errors_as("cannot keep the pins"), self._lock():
             pins, former = self.read(), self.by_set([group]).get(group.set_id)
             left = [pin for pin in pins if pin != former]
-            entries = [pin._asdict() for pin in (*left, *made)]
             if len(left) < len(pins) or made:
-                make_directories(os.path.dirname(self._path), 0o700)
-                files.write_whole(self._path, json.dumps({"pins": entries}).encode() + b"\n")
+                self._write([*left, *made])
             return len(left) < len(pins)
+
+    def _write(self, pins: Sequence[Pin]) -> None:
+        from backend.fs.directories import make_directories
+
+        document = {"pins": [pin._asdict() for pin in pins]}
+        with files.os_errors_as("cannot keep the pins"):
+            make_directories(os.path.dirname(self._path), 0o700)
+            files.write_whole(self._path, json.dumps(document).encode() + b"\n")
+
+
+def _is_held(pin: Pin, group: SnapshotSet) -> bool:
+    """Whether a pin may be of a set: of its number, or of one that was there when it was made."""
+    return pin.set_id == group.set_id or unix_time(set_time(group.snapshots)) <= pin.since
 
 
 def _content(group: SnapshotSet) -> str:

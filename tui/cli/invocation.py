@@ -31,8 +31,9 @@ class Invocation:
         if line.options.host:
             from tui.cli.there import run_there
 
-            return run_there(line, list(argv), self._carry_out)
-        code = self._carry_out(line)
+            code = run_there(line, list(argv), self._carry_out)
+        else:
+            code = self._carry_out(line)
         from tui.cli.output import flush_results
 
         flush_results()

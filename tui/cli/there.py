@@ -6,11 +6,10 @@ import sys
 from collections.abc import Callable, Sequence
 
 from backend import UnreachableError
-from backend.remote import Link, Way, forwarded_root
+from backend.remote import PROGRAM, Link, Way, forwarded_root
 from tui.cli.arguments.reading import CommandLine
 
 _FLAG = "-H"
-_PROGRAM = "snapstow"
 
 
 def run_there(line: CommandLine, argv: Sequence[str], carry_out: Callable[[CommandLine], int]) -> int:
@@ -23,7 +22,7 @@ def run_there(line: CommandLine, argv: Sequence[str], carry_out: Callable[[Comma
     with Link(host) as link:
         way = link.way()
         if way is Way.SNAPSTOW:
-            return _run([*link.line([_PROGRAM, *without_host(argv)], terminal=_is_on_terminal())])
+            return _run([*link.line([PROGRAM, *without_host(argv)], terminal=_is_on_terminal())])
         if way is Way.NONE:
             raise UnreachableError(f"{host}: neither snapstow nor a snapd is there")
         with forwarded_root(link) as root:

@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.message import Message
 
 from backend import SnapshotError, Undo, UndoOffer, command_line
+from backend.engine import undo_offers
 from tui.dialogs.base import Dialog
 from tui.dialogs.lines import BAD, DIM, WARN, Line, LineList, styled
-from tui.phrases import rough_span_phrase, sets_phrase
+from tui.phrases import offer_phrase, rough_span_phrase
 from tui.session.place import Place
 from tui.text import amount_text, moment_text, plain
 
@@ -35,7 +36,7 @@ class Offered(Message):
 
 def offers_of(place: Place) -> tuple[Offer, ...]:
     """What can be undone at a place, the newest first. Raises SnapshotError."""
-    offers = place.engine.undo_offers()
+    offers = undo_offers(place.engine)
     listed = []
     for number, offer in enumerate(offers):
         later = [
@@ -51,11 +52,11 @@ def line_of(listed: Offer, now: float) -> Line:
     """An offer in words, at a time in seconds since the epoch."""
     offer = listed.offer
     left = rough_span_phrase(max(0.0, offer.until - now))
-    holds = f"until {moment_text(offer.until)} (in {left}) · holds {amount_text(offer.held)}"
+    held = "kept in the repository" if offer.copies else f"holds {amount_text(offer.held)}"
+    holds = f"until {moment_text(offer.until)} (in {left}) · {held}"
     holds += f"\nstill kept: {offer.doubt}" if offer.doubt else ""
     newer = f"\njob {listed.newer} changed the same snaps later: undo that first" if listed.newer else ""
-    sets = sets_phrase(offer.sets or (offer.set_id,))
-    what = f"{offer.verb} of {sets}  {', '.join(map(plain, offer.snaps))}"
+    what = f"{offer_phrase(offer)}  {', '.join(map(plain, offer.snaps))}"
     text = Content.assemble((what, "bold"), "\n", (holds, DIM), (newer, WARN))
     return Line(offer.job, text, head=Content.styled(f"job {offer.job:<4} ", "bold"))
 

@@ -20,7 +20,9 @@ from backend import (
     Snapshot,
     SnapshotSet,
     Undo,
+    UndoOffer,
 )
+from backend.engine import undo_offers
 from backend.format import validate_excludes
 from backend.fs import free_space
 from backend.restore import Verdict
@@ -183,16 +185,13 @@ def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
 
 def ask_undo(desk: Desk, job: int) -> Undo:
     """Which job to undo."""
-    offers = desk.place.engine.undo_offers()
+    offers = undo_offers(desk.place.engine)
     if not offers:
         raise NotFoundError(
             "nothing can be undone: what a restore replaces, or a forget removes, is kept for a day"
         )
     for offer in offers:
-        sets = and_words(map(str, offer.sets or (offer.set_id,)))
-        what = f"{offer.verb} of set{'s' if len(offer.sets) > 1 else ''} {sets}, {and_words(offer.snaps)}"
-        until, held = moment_words(offer.until), amount_text(offer.held)
-        desk.console.say(f"Job {offer.job}: {what}, until {until}, holds {held}.")
+        desk.console.say(f"Job {offer.job}: {_offer_words(offer)}, until {moment_words(offer.until)}.")
         if offer.doubt:
             desk.console.say(f"Job {offer.job} is still kept: {offer.doubt}.")
     known = {offer.job for offer in offers}
@@ -201,11 +200,21 @@ def ask_undo(desk: Desk, job: int) -> Undo:
             desk.console.say(f"Job {job} cannot be undone.")
         job = number_in(desk.console.ask("Undo which job?", CANCEL))
     desk.console.say(same_as(desk, Undo(job)))
-    forgotten = next(offer.sets for offer in offers if offer.job == job)
-    promise = "What it forgot is put back" if forgotten else "The data from before is restored"
+    chosen = next(offer for offer in offers if offer.job == job)
+    is_forget = bool(chosen.sets or chosen.copies)
+    promise = "What it forgot is put back" if is_forget else "The data from before is restored"
     if not desk.console.agrees(f"Undo job {job}? {promise}"):
         raise Dropped
     return Undo(job)
+
+
+def _offer_words(offer: UndoOffer) -> str:
+    if offer.copies:
+        return f"{offer.verb} of {count_phrase(len(offer.copies), 'copy', 'copies')} in a repository"
+    sets = and_words(map(str, offer.sets or (offer.set_id,)))
+    several = "s" if len(offer.sets) > 1 else ""
+    what = f"{offer.verb} of set{several} {sets}, {and_words(offer.snaps)}"
+    return f"{what}, holds {amount_text(offer.held)}"
 
 
 def number_in(text: str) -> int:

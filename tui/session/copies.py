@@ -6,9 +6,7 @@ from typing import NamedTuple
 
 from backend import Engine, SnapshotSet
 from backend.engine import known_copies
-from backend.repository import content_hash_of
-
-_DIGEST = 32
+from backend.repository import content_hash_of, digest_of
 
 
 class CopyMark(NamedTuple):
@@ -61,6 +59,6 @@ def copies_elsewhere(engine: Engine, sets: Iterable[SnapshotSet]) -> CopiesElsew
             marks.setdefault(copy.name.digest, []).append(mark)
             if mark.is_sound:
                 newest = max(newest, float(copy.name.time))
-    digests = {group.set_id: content_hash_of(group)[:_DIGEST] for group in sets} if marks else {}
+    digests = {group.set_id: digest_of(content_hash_of(group)) for group in sets} if marks else {}
     by_set = {number: tuple(marks[digest]) for number, digest in digests.items() if digest in marks}
     return CopiesElsewhere(tuple(known), by_set, newest)

@@ -9,7 +9,7 @@ from backend import Finding, UndoOffer
 from backend.format import unix_time
 from backend.jobs import JobState
 from backend.store import CheckState
-from tui.phrases import rough_span_phrase
+from tui.phrases import offer_phrase, rough_span_phrase
 from tui.session.inventory import InventoryData
 from tui.session.job_views import JobView
 from tui.text import amount_text, cells, cut_path, moment_text, plain
@@ -159,9 +159,10 @@ def _findings(findings: Sequence[Finding]) -> Iterator[Item]:
 
 def _undo(offers: Sequence[UndoOffer]) -> Iterator[Item]:
     for offer in offers:
-        name = f"job {offer.job}: {offer.verb} of #{offer.set_id} {', '.join(map(plain, offer.snaps))}"
+        name = f"job {offer.job}: {offer_phrase(offer)} {', '.join(map(plain, offer.snaps))}"
+        held = "kept in the repository" if offer.copies else f"holds {amount_text(offer.held)}"
         until = f"until {moment_text(offer.until)}" + (f"; kept: {plain(offer.doubt)}" if offer.doubt else "")
-        yield Item(OfferKey(offer.job), name.rstrip(), f"holds {amount_text(offer.held)}", until, "dim")
+        yield Item(OfferKey(offer.job), name.rstrip(), held, until, "dim")
 
 
 def _expiring(stock: InventoryData, now: float) -> Iterator[Item]:

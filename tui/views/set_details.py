@@ -227,6 +227,6 @@ def _listed(names: Sequence[str]) -> str:
 def _undo(snapshots: Sequence[Snapshot], offers: Sequence[UndoOffer]) -> Iterator[Fact]:
     numbers = {snapshot.set_id for snapshot in snapshots}
     for offer in offers:
-        if offer.set_id in numbers:
+        if not numbers.isdisjoint(offer.sets or (offer.set_id,)):
             yield Fact("undo", f"job {offer.job}, until {moment_text(offer.until)}")
             yield Fact("", f"holds {amount_text(offer.held)}")

@@ -11,7 +11,7 @@ from backend.jobs.record import JobRecord
 from backend.model import CheckResult
 from backend.operations import CheckCopies, ForgetCopies, PruneCopies
 from backend.progress import Progress
-from backend.repository import ORPHANED_AFTER, Copy, Repository, parse_copy_name, verify
+from backend.repository import Copy, Repository, parse_copy_name, verify
 from backend.results import Result
 from backend.steps import CopyForgotten
 
@@ -96,19 +96,6 @@ def let_go(repository: Repository, copies: Sequence[Copy], progress: Progress, *
             freed += repository.forget(copy, at_once=at_once)
             progress.note(f"copy {copy.name.short} is forgotten in {repository.config.name}")
     return freed
-
-
-def jobs_of_forgotten_copies(engine: Engine) -> list[JobRecord]:
-    """List the jobs that let copies go which can be had back, the newest first; asks no repository."""
-    latest = engine.journal.clock.wall() - ORPHANED_AFTER
-    return [
-        record
-        for record in reversed(engine.journal.records())
-        if isinstance(record.operation, ForgetCopies | PruneCopies)
-        and not (record.operation.now or record.result.undone)
-        and record.result.copies
-        and record.result.ended > latest
-    ]
 
 
 def bring_back(engine: Engine, record: JobRecord, progress: Progress) -> Result:

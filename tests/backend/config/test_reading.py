@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.config import Config, RetentionRules, default_path, load_config, parse_config, settings_of
+from backend import RetentionRules
+from backend.config import Config, default_path, load_config, parse_config, settings_of
 from backend.errors import InvalidInputError, NotAllowedError, SnapshotError
 
 WHOLE = """

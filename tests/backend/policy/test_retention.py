@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backend.config import RetentionConfig, RetentionRules
+from backend import RetentionRules
+from backend.config import RetentionConfig
 from backend.policy import NO_RULES, Candidate, Decision, decide
 
 DAY = 24 * 3600

@@ -19,6 +19,9 @@ def world(tmp_path: Path) -> World:
     return world
 
 
+LATER = 4e9  # than all sets were saved
+
+
 def group(world: World, number: int = 1) -> SnapshotSet:
     return world.engine.sets(number)[0]
 
@@ -41,13 +44,21 @@ def test_pin_is_kept_with_its_note_until_it_is_removed(world: World) -> None:
 
 
 def test_pin_holds_for_the_same_content_under_another_number(world: World) -> None:
-    world.engine.pins.pin(group(world), "keep", 5.0)
+    world.engine.pins.pin(group(world), "keep", LATER)
     file = str(world.root / "one")
     world.do(Export(1, file))
     world.do(Forget(1, pinned=True))
     assert world.do(Import(file)).set_id == 3
     assert pinned(world) == {3: "keep"}
     assert world.engine.pins.unpin(group(world, 3))
+    assert pinned(world) == {}
+
+
+def test_pin_of_a_set_that_is_gone_does_not_hold_for_a_later_save_of_the_same(world: World) -> None:
+    world.engine.pins.pin(group(world), "keep", 5.0)
+    world.do(Forget(1, pinned=True, undo_window=0))
+    for snap in ("foo", "bar"):
+        world.add(3, snap, {"x1": {"f": "1"}})
     assert pinned(world) == {}
 
 

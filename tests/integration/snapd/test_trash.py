@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from backend.engine import plan_prune
 from backend.engine.perform import perform_recorded
 from backend.engine.select import files_engine
 from backend.engine.snapd.responses import BusyError
 from backend.jobs.open_record import OpenRecord
 from backend.jobs.record import JobState
-from backend.operations import Check, Export, Forget, Import, Save, Undo
+from backend.operations import Check, Export, Forget, Import, Prune, Save, Undo
 from backend.progress import Progress
 from backend.restore.move import Move
 from backend.restore.slots import TRASH
@@ -51,6 +52,15 @@ def settled(snapd: RealSnapd) -> None:
     """Wait until snapd has ended all its changes."""
     for change in snapd.api("GET", "/v2/changes?select=in-progress")["result"]:
         engine(snapd).daemon.attach(change["id"], Progress())
+
+
+def test_prune_leaves_what_snapd_does_not_see_to_others(hello: RealSnapd) -> None:
+    for _ in range(2):
+        do(hello, Save())
+    do(hello, Check())
+    (hello.snapshots / "8_hello_1.0_x1.zip").write_bytes(b"junk")
+    assert [each.id for each in plan_prune(Prune(keep_last=1), engine(hello)).going] == ["1"]
+    assert (do(hello, Prune(keep_last=1)).left_out, listed(hello)) == ((), [2])
 
 
 def test_snapd_works_on_beside_the_trash_and_sees_nothing_of_it(hello: RealSnapd, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from backend import SnapshotError
 from backend.config import (
@@ -63,10 +64,10 @@ def _check(context: Context, config: Config) -> int:
 def _troubles(config: Config) -> Iterator[str]:
     """What of a configuration cannot work here, though it can be read."""
     for repository in config.repositories.values():
-        yield from _refused(lambda repository=repository: try_config(repository))  # type: ignore[misc]
+        yield from _refused(partial(try_config, repository))
     for schedule in config.schedules.values():
-        yield from _refused(lambda schedule=schedule: steps_of(config, schedule))  # type: ignore[misc]
-        yield from _refused(lambda schedule=schedule: read_calendar(schedule.when))  # type: ignore[misc]
+        yield from _refused(partial(steps_of, config, schedule))
+        yield from _refused(partial(read_calendar, schedule.when))
         yield from filter(None, (notice_refusal(schedule), metrics_refusal(schedule)))
 
 
@@ -139,7 +140,7 @@ def _add(context: Context, args: RepoArgs) -> int:
     print_result(f"Repository {plain(args.name)} is in {plain(config.path)}.")
     if not args.recipients:
         print_status("Its copies are not encrypted: --recipient encrypts them.")
-    for trouble in _refused(lambda: try_config(repository)):
+    for trouble in _refused(partial(try_config, repository)):
         print_status(f"Note: {plain(trouble)}.")
     print_status(f"Try it: {context.command(f'repo test {args.name}')}")
     return 0

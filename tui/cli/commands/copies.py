@@ -15,6 +15,7 @@ from tui.cli.context import Context
 from tui.cli.outcome import perform
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.progress import interruptible
+from tui.phrases import count_phrase
 from tui.text import age_text, amount_text, plain
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def saved_copies(context: Context, args: "SavedArgs") -> int:
         return 0
     show_rows([*_table(chosen, abs_time=args.abs_time)], empty="No copies found.")
     if others := len({copy.name.host for copy in copies} - {repository.host}) * (not args.all_hosts):
-        machines = "1 other machine" if others == 1 else f"{others} other machines"
+        machines = count_phrase(others, "other machine")
         print_status(f"There are copies of {machines} as well: add --all-hosts.")
     return 0
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from backend import Progress, SnapshotError
 from backend.engine import MachineStatus, status_of
 from backend.format import minute_text
-from backend.remote import HostReport, Link, Way, inventory_hosts, survey_hosts
+from backend.remote import PROGRAM, HostReport, Link, Way, inventory_hosts, survey_hosts
 from tui.cli.arguments.hosts import CopyArgs, HostsArgs, StatusArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
@@ -20,7 +20,6 @@ from tui.phrases import count_phrase
 from tui.text import age_text, amount_text, plain
 
 _PIECE = 1 << 16
-_PROGRAM = "snapstow"
 
 
 def status(context: Context, args: StatusArgs) -> int:
@@ -35,7 +34,7 @@ def status(context: Context, args: StatusArgs) -> int:
     )
     rows = [("Snap", "Newest verified")]
     rows += [(plain(snap), shown(at) if at else "never") for snap, at in sorted(machine.newest.items())]
-    show_rows(rows, empty="No snapshots machine.")
+    show_rows(rows, empty="No snapshots found.")
     print_status(*_concerns(machine, shown))
     return 0
 
@@ -123,8 +122,8 @@ def copy(context: Context, args: CopyArgs) -> int:
             if link.way() is not Way.SNAPSTOW:
                 raise SnapshotError(f"{link.host}: snapstow is not installed there")
         total = _size_there(source, args.source.set_id)
-        export = source.line([_PROGRAM, "export-snapshot", str(args.source.set_id), "-"])
-        take_in = target.line([_PROGRAM, "import-snapshot", "-"])
+        export = source.line([PROGRAM, "export-snapshot", str(args.source.set_id), "-"])
+        take_in = target.line([PROGRAM, "import-snapshot", "-"])
         codes, out = interruptible(context, lambda progress: _piped(export, take_in, total, progress))
     if any(codes):
         ended = f"{source.host} ended with {codes[0]}, {target.host} with {codes[1]}"
@@ -135,7 +134,7 @@ def copy(context: Context, args: CopyArgs) -> int:
 
 def _size_there(link: Link, set_id: int) -> int:
     """The bytes of the archives of a set there, by what it says."""
-    line = link.line([_PROGRAM, "--json", "saved", "--id", str(set_id)])
+    line = link.line([PROGRAM, "--json", "saved", "--id", str(set_id)])
     done = subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     try:
         (group,) = json.loads(done.stdout)

@@ -6,15 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from backend import Action, Finding, Repair, Result, UnknownOperation, command_line
 from backend.archive import compression_text
-from backend.engine import Followed, jobs_of_forgotten_copies, perform_recorded
+from backend.engine import Followed, perform_recorded, undo_offers
 from backend.jobs import JobRecord, JobState
-from backend.repository import ORPHANED_AFTER
 from tui.cli.arguments.jobs import JobsArgs
 from tui.cli.arguments.place import DoctorArgs
 from tui.cli.context import Context
 from tui.cli.output import print_result, print_status, show_rows
 from tui.cli.run_operation import run_operation
-from tui.phrases import count_phrase, sets_phrase
+from tui.phrases import offer_subject
 from tui.text import age_text, amount_text, cut_middle, plain
 
 _LONGEST = 4000
@@ -126,37 +125,21 @@ def _reversal(record: JobRecord, held: Mapping[int, int]) -> str:
 
 def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print what can be undone, the newest first."""
-    offers = context.engine.undo_offers()
-    upkeep = jobs_of_forgotten_copies(context.engine)
+    offers = undo_offers(context.engine)
     _note_state(context)
     if context.json:
-        documents = [offer._asdict() for offer in offers]
-        documents += [{"job": job.id, "verb": job.verb, "copies": list(job.result.copies)} for job in upkeep]
-        print_result(json.dumps(documents))
+        print_result(json.dumps([offer._asdict() for offer in offers]))
         return 0
     now = time.time()
     rows = [("Job", "What", "Set", "Until" if abs_time else "Left", "Size", "Snaps")]
     for offer in offers:
         left = _date(offer.until) if abs_time else age_text((offer.until - now) // 60 * 60)
-        snaps = ", ".join(map(plain, offer.snaps))
-        rows.append(
-            (
-                str(offer.job),
-                offer.verb,
-                sets_phrase(offer.sets or (offer.set_id,)),
-                left,
-                f"{amount_text(offer.held):>8}",
-                snaps,
-            )
-        )
-    for job in upkeep:
-        until = job.result.ended + ORPHANED_AFTER
-        left = _date(until) if abs_time else age_text((until - now) // 60 * 60)
-        copies = count_phrase(len(job.result.copies), "copy", "copies")
-        rows.append((str(job.id), job.verb, copies, left, "-", "-"))
+        size = "-" if offer.copies else f"{amount_text(offer.held):>8}"
+        snaps = ", ".join(map(plain, offer.snaps)) or "-"
+        rows.append((str(offer.job), offer.verb, offer_subject(offer), left, size, snaps))
     show_rows(rows, empty="Nothing to undo.")
     print_status(*(f"Job {offer.job} is still kept: {offer.doubt}." for offer in offers if offer.doubt))
-    if offers or upkeep:
+    if offers:
         print_status(f"To undo one: {context.command('undo JOB')}")
     return 0
 

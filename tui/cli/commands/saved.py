@@ -30,7 +30,9 @@ def _marked(sets: "list[SnapshotSet]", engine: "Engine") -> "list[SnapshotSet]":
     """The same with a note on those that are pinned, or by which a restore through snapd can be undone."""
     notes = {number: guard_text(guarded) for number, guarded in engine.guards().items()}
     if os.path.exists(f"{engine.state_dir}/pins.json"):  # else it is not worth to load what reads it
-        notes |= {number: pin_text(pin.note) for number, pin in engine.pins.by_set(sets).items()}
+        shown = {group.set_id for group in sets}
+        whole = [group for group in engine.sets() if group.set_id in shown]  # a filter leaves parts of sets
+        notes |= {number: pin_text(pin.note) for number, pin in engine.pins.by_set(whole).items()}
     return [_noted(group, notes[group.set_id]) if group.set_id in notes else group for group in sets]
 
 

@@ -17,7 +17,7 @@ from backend import (
     SnapshotError,
 )
 from backend.engine import known_copies, opened_repository
-from backend.repository import Copy, content_hash_of
+from backend.repository import Copy, content_hash_of, digest_of
 from tui.screens.launcher import Launcher
 from tui.screens.sub_screen import SubScreen
 from tui.session.place import Place
@@ -27,7 +27,6 @@ from tui.widgets.key_bar import KeyBar
 from tui.widgets.table import LineTable
 
 _REFRESHED = 1.0  # seconds
-_DIGEST = 32
 
 
 class Listing(NamedTuple):
@@ -119,7 +118,7 @@ class CopiesBrowser(SubScreen):
         """What is known without asking: of the copies, and of the sets that are here; for threads."""
         engine = self._place.engine
         copies = known_copies(engine).get(listing.repository, ())
-        here = {content_hash_of(group)[:_DIGEST]: group.set_id for group in engine.sets()}
+        here = {digest_of(content_hash_of(group)): group.set_id for group in engine.sets()}
         return listing._replace(copies=tuple(copies), here=here)
 
     def on_copies_listed(self, message: CopiesListed) -> None:

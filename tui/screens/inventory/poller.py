@@ -21,7 +21,7 @@ from backend import (
     UndoOffer,
     command_line,
 )
-from backend.engine import Availability
+from backend.engine import Availability, undo_offers
 from backend.host import logout_warning
 from tui.screens.launcher import is_acting
 from tui.session.inventory import InventoryData
@@ -293,7 +293,9 @@ class PlaceScreen(Screen[None]):
     def _reload_undo_offers(self, jobs: list[JobView]) -> None:
         """Measure the space of the undos when there are others: that reads all of it."""
         undoable = tuple(
-            (job.id, job.result.undone, job.result.expired) for job in jobs if job.result.undo_until
+            (job.id, job.result.undone, job.result.expired)
+            for job in jobs
+            if job.result.undo_until or job.result.copies
         )
         if undoable != self._undoable:
             self._undoable = undoable
@@ -302,7 +304,7 @@ class PlaceScreen(Screen[None]):
     @work(thread=True, group="offers")
     def _load_undo_offers(self) -> None:
         try:
-            self.post_message(UndoOffersLoaded(self._place.engine.undo_offers()))
+            self.post_message(UndoOffersLoaded(undo_offers(self._place.engine)))
         except SnapshotError as trouble:
             self.post_message(RefreshFailed(str(trouble)))
 

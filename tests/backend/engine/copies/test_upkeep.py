@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from backend.engine import plan_prune, undo_offers
 from backend.engine.copies.pruning import plan_copy_pruning
-from backend.errors import NotFoundError
-from backend.operations import CheckCopies, ForgetCopies, PruneCopies, Pull, Push, Undo
+from backend.errors import InvalidInputError, NotFoundError
+from backend.operations import CheckCopies, ForgetCopies, Prune, PruneCopies, Pull, Push, Undo
 from backend.progress import Progress
 from backend.repository.names import MANIFEST, PAYLOAD
 from tests.support.builders import World
@@ -109,6 +110,31 @@ def test_a_copy_forgotten_at_once_is_gone(world: World, folder: Path) -> None:
     with pytest.raises(NotFoundError):
         world.do(Undo(world.engine.journal.records()[-1].id))
     assert len([path for path in folder.rglob("*.tar")]) == 3
+
+
+def test_no_copy_is_forgotten_where_none_is_named(world: World) -> None:
+    assert world.do(ForgetCopies(REPO, ())).copies == ()
+    assert numbers(world) == [1, 2, 3, 4]
+
+
+def test_forgotten_copies_are_among_what_can_be_undone_until_they_are_back(world: World) -> None:
+    job = world.do(ForgetCopies(REPO, ("1", "2"))).undo_job
+    (offer,) = undo_offers(world.engine)
+    assert (offer.job, offer.verb, len(offer.copies), offer.sets) == (job, "forget-copies", 2, ())
+    world.do(Undo(job))
+    assert undo_offers(world.engine) == []
+
+
+def test_sets_with_a_verified_copy_elsewhere_are_the_first_to_make_room(world: World) -> None:
+    assert [each.id for each in plan_prune(Prune(free=1), world.engine).going] == ["1"]
+    world.do(CheckCopies(REPO, ("2",)))
+    (decision,) = [each for each in plan_prune(Prune(free=1), world.engine).decisions if not each.kept]
+    assert (decision.candidate.id, decision.reasons[0]) == ("2", "1 verified elsewhere")
+
+
+def test_a_number_in_other_digits_names_no_copy(world: World) -> None:
+    with pytest.raises(InvalidInputError, match="names no copy"):
+        world.do(ForgetCopies(REPO, ("²",)))
 
 
 def test_a_copy_that_is_not_there_is_told_before_any_is_forgotten(world: World) -> None:

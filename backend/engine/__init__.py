@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from backend.engine.copies.pruning import plan_copy_pruning
     from backend.engine.daemon import WAITING, Followed, Watch
     from backend.engine.files import FilesEngine
-    from backend.engine.known_copies import known_copies
+    from backend.engine.knowledge import known_copies
     from backend.engine.launch import runner_of, worker_command
     from backend.engine.offers import undo_offers
     from backend.engine.perform import perform_recorded

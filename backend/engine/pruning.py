@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from backend.config import RetentionConfig
-from backend.engine.known_copies import verified_copies
+from backend.engine.knowledge import verified_copies
 from backend.engine.protocol import Engine
 from backend.format.metadata import set_time
 from backend.format.timestamps import unix_time

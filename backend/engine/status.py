@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from backend.engine.known_copies import known_copies
+from backend.engine.knowledge import known_copies
 from backend.engine.protocol import Engine
 from backend.errors import IntegrityError, SnapshotError
 from backend.format.timestamps import unix_time

@@ -24,6 +24,7 @@ from backend import (
     Undo,
     UnknownOperation,
 )
+from backend.repository import parse_copy_name
 
 _FEW = 3
 _WORDS = {
@@ -77,9 +78,15 @@ def _of_places(operation: Push | Pull | CheckCopies | ForgetCopies | PruneCopies
             )
             return f"{which} to {repository}"
         case Pull(repository, copy, file):
-            return f"{repository}:{copy}" + (f" into {file}" if file else "")
+            return f"{repository}:{_copy_name(copy)}" + (f" into {file}" if file else "")
         case CheckCopies(repository, copies) | ForgetCopies(repository, copies):
-            return f"{_listed(copies) or 'all'} in {repository}"
+            return f"{_listed(tuple(map(_copy_name, copies))) or 'all'} in {repository}"
+
+
+def _copy_name(text: str) -> str:
+    """What a copy is called; one that is named in full, by the beginning of its content hash."""
+    name = parse_copy_name(text)
+    return name.short if name else text
 
 
 def _mended(operation: Undo | Finish | TakeBack | Repair) -> str:

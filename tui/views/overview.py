@@ -162,7 +162,7 @@ def _elsewhere(stock: InventoryData, now: float) -> Iterator[Content]:
     """How old the newest set is that has a copy elsewhere which was read back."""
     if not stock.elsewhere.repositories:
         return
-    head = ("newest verified copy elsewhere ", DIM)
+    head = ("verified copy elsewhere ", DIM)
     if newest := stock.elsewhere.newest:
         yield Content.assemble(head, (short_age(now - newest), GOOD))
     else:

@@ -120,7 +120,7 @@ def _described(engine: Engine, group: SnapshotSet, host: str) -> Manifest:
         payload=Payload(0, "", 0, ""),
         verified=min(at, default=0.0),
         pin=pin.note if (pin := engine.pins.by_set([group]).get(group.set_id)) else None,
-        versions={"snapstow": VERSION, "snapd": engine.snap_version},
+        versions={"snapstow": VERSION} | ({"snapd": version} if (version := engine.snap_version) else {}),
     )
 
 

@@ -47,7 +47,7 @@ def test_column_tells_where_each_set_has_copies(world: World) -> None:
         assert "offsite ✓" in line(user, "#2 ")
         assert "offsite ?" in line(user, "#1 ")
         assert "–" in line(user, "▸ #3 ")
-        assert "newest verified copy elsewhere" in line(user, "Checks")
+        assert "verified copy elsewhere" in line(user, "Checks")
         await user.presses("slash")
         await user.types("copies:none")
         await user.sees("#3 ")

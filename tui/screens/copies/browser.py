@@ -118,7 +118,7 @@ class CopiesBrowser(SubScreen):
         """What is known without asking: of the copies, and of the sets that are here; for threads."""
         engine = self._place.engine
         copies = known_copies(engine).get(listing.repository, ())
-        here = {digest_of(content_hash_of(group)): group.set_id for group in engine.sets()}
+        here = {digest_of(content_hash_of(group)): group.set_id for group in reversed(engine.sets())}
         return listing._replace(copies=tuple(copies), here=here)
 
     def on_copies_listed(self, message: CopiesListed) -> None:

@@ -13,17 +13,20 @@ if TYPE_CHECKING:
     from backend.engine.protocol import Engine
 
 
-def open_engine(root: str, kind: str = "auto", config_path: str = "") -> "Engine":
+def open_engine(
+    root: str, kind: str = "auto", config_path: str = "", *, reads_files: bool = True
+) -> "Engine":
     """Make the engine for a root: `files`, `snapd`, or `auto`, which is snapd where one answers for the root.
 
-    `config_path` is the file that configures it, empty for the usual one of this machine.
+    `config_path` is the file that configures it, empty for the usual one of this machine. Without
+    `reads_files` a snapd is asked for everything, as where its files lie elsewhere.
 
     Raises:
         InvalidInputError: the root is no directory.
         UnreachableError: snapd is asked for, and does not answer.
     """
     files = files_engine(root, config_path)
-    engine = files if kind == "files" else _auto_engine(files)
+    engine = files if kind == "files" else _auto_engine(files, reads_files=reads_files)
     if kind == "snapd" and engine is files:
         raise UnreachableError(
             f"cannot use the snapd engine: no snapd answers at {files.layout.socket}; use --engine files"
@@ -42,13 +45,13 @@ def reopen_engine(engine: "Engine") -> "Engine":
     )
 
 
-def _auto_engine(files: FilesEngine) -> "Engine":
+def _auto_engine(files: FilesEngine, *, reads_files: bool = True) -> "Engine":
     socket = files.layout.socket
     if not (os.path.exists(socket) and daemon_answers(socket)):
         return files
     from backend.engine.snapd.engine import SnapdEngine
 
-    return SnapdEngine(files)
+    return SnapdEngine(files, reads_files=None if reads_files else False)
 
 
 def files_engine(root: str, config_path: str = "") -> FilesEngine:

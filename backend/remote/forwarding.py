@@ -4,12 +4,12 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
-from backend.background import pipe_of
 from backend.errors import UnreachableError
+from backend.host.layout import Layout
 from backend.host.socket import daemon_answers
-from backend.remote.ssh import SOCKET, Link, reason_of
+from backend.remote.ssh import Link, reason_of
 
 _PATIENCE = 15.0
 _GLANCE = 0.02
@@ -25,10 +25,10 @@ def forwarded_root(link: Link) -> Iterator[str]:
         UnreachableError: ssh does not get there, or that snapd does not answer.
     """
     root = os.path.join(link.folder, "root")
-    socket = f"{root}{SOCKET}"
+    socket = Layout(root).socket
     os.makedirs(os.path.dirname(socket), mode=0o700)
     process = subprocess.Popen(
-        link.forwarding_line(socket, SOCKET),
+        link.forwarding_line(socket),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -37,8 +37,6 @@ def forwarded_root(link: Link) -> Iterator[str]:
         _await(process, link.host, socket)
         yield root
     finally:
-        with suppress(OSError):
-            pipe_of(process.stdin).close()
         process.kill()
         process.communicate()
 

@@ -12,7 +12,6 @@ from typing import Self
 from backend.errors import InvalidInputError, UnreachableError
 
 PROGRAM = "snapstow"
-SOCKET = "/run/snapd.socket"
 _SSH = "SNAPSTOW_SSH"  # the command to use for ssh, as rsync has RSYNC_RSH
 _LONGEST = 255
 _FAILED = 255  # ssh's own failures
@@ -75,6 +74,8 @@ class Link:
     ends with the link. Where it does not, each command logs in by itself.
     """
 
+    socket = "/run/snapd.socket"  # of the snapd there
+
     def __init__(self, host: str, *, asks: bool = True) -> None:
         self.host = demand_host(host)
         self._asks = asks
@@ -117,14 +118,14 @@ class Link:
         """Return the command of this machine that has a shell there run something, with streams."""
         return [*self._base, "-T", "--", self.host, command]
 
-    def forwarding_line(self, socket: str, there: str) -> list[str]:
-        """Return the command that makes a socket there answer at one of ours, until its input ends."""
+    def forwarding_line(self, socket: str) -> list[str]:
+        """Return the command that makes the snapd there answer at a socket of ours, until its input ends."""
         return [
             *self._base,
             "-T",
             "-oExitOnForwardFailure=yes",
             "-L",
-            f"{socket}:{there}",
+            f"{socket}:{self.socket}",
             "--",
             self.host,
             "cat",
@@ -134,7 +135,7 @@ class Link:
         """Return the command that has a shell there do something where Snapstow is; see `way_of`."""
         there = f"command -v {PROGRAM} >/dev/null && {then}"
         return self.shell_line(
-            f"{there}; test -S {SOCKET} && exit {_ONLY_SNAPD_IS_THERE}; exit {_NOTHING_IS_THERE}"
+            f"{there}; test -S {self.socket} && exit {_ONLY_SNAPD_IS_THERE}; exit {_NOTHING_IS_THERE}"
         )
 
     def way(self) -> Way:

@@ -15,7 +15,7 @@ _LARGEST = 4 << 20
 _TOO_MANY_LOGINS = ("Connection reset", "kex_exchange_identification", "Connection closed by")
 _TRIES = 3
 _LACKS = {
-    Way.SNAPD: "snapstow is not installed there; -H works through its snapd",
+    Way.SNAPD: "snapstow is not installed there; -H lists, checks, exports and imports through its snapd",
     Way.NONE: "neither snapstow nor snapd is there",
 }
 

@@ -36,7 +36,7 @@ class Context:
 
             root = demo_root()
             config = config or demo_config(root)
-        engine = open_engine(root, self._options.engine, config)
+        engine = open_engine(root, self._options.engine, config, reads_files=not self._options.host)
         if waiting := engine.waiting():
             from tui.cli.output import print_status
 

@@ -1,15 +1,16 @@
-"""A command line carried out on another machine: by Snapstow there, or through its snapd over ssh."""
+"""A command line carried out on another machine: by Snapstow there, or what its snapd does, over ssh."""
 
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
-from backend import UnreachableError
+from backend import BlockedError, UnreachableError
 from backend.remote import PROGRAM, Link, Way, forwarded_root
 from tui.cli.arguments.reading import CommandLine
 
 _FLAG = "-H"
+_BY_SNAPD = ("saved", "check-snapshot", "export-snapshot", "import-snapshot")  # that need no file there
 
 
 def run_there(line: CommandLine, argv: Sequence[str], carry_out: Callable[[CommandLine], int]) -> int:
@@ -17,6 +18,7 @@ def run_there(line: CommandLine, argv: Sequence[str], carry_out: Callable[[Comma
 
     Raises:
         UnreachableError: ssh does not get there, or nothing is there that can be asked.
+        BlockedError: only a snapd is there, which cannot do that by itself.
     """
     host = line.options.host
     with Link(host) as link:
@@ -25,6 +27,11 @@ def run_there(line: CommandLine, argv: Sequence[str], carry_out: Callable[[Comma
             return _run([*link.line([PROGRAM, *without_host(argv)], terminal=_is_on_terminal())])
         if way is Way.NONE:
             raise UnreachableError(f"{host}: neither snapstow nor a snapd is there")
+        if line.verb not in _BY_SNAPD:
+            raise BlockedError(
+                f"cannot {line.verb} on {host}: snapstow is not installed there, and its snapd alone does "
+                f"{', '.join(_BY_SNAPD)}"
+            )
         with forwarded_root(link) as root:
             return carry_out(line._replace(options=line.options._replace(root=root, engine="snapd")))
 

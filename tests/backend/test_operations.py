@@ -40,7 +40,11 @@ OPERATIONS: st.SearchStrategy[Operation] = st.one_of(
     st.builds(Undo, st.integers(0, 99)),
     st.builds(Forget, IDS, NAMES, st.booleans(), st.integers(0, 10**6), st.booleans()),
     st.builds(
-        Prune, NAMES, st.integers(0, 9), keep_within=st.integers(0, 10**6), free=st.integers(0, 10**12)
+        Prune,
+        NAMES,
+        keep_last=st.integers(0, 9),
+        keep_within=st.integers(0, 10**6),
+        free=st.integers(0, 10**12),
     ),
     st.builds(Export, IDS, WORDS, st.booleans()),
     st.builds(Import, WORDS, st.booleans()),

@@ -170,7 +170,12 @@ SETS = st.lists(
     max_size=25,
 ).map(lambda sets: [replace(each, id=f"#{number}") for number, each in enumerate(sets)])
 COUNTS = st.integers(0, 4)
-RULES = st.builds(RetentionRules, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, st.integers(0, 90 * DAY))
+PERIODS = ("last", "hourly", "daily", "weekly", "monthly", "yearly")
+RULES = st.builds(
+    RetentionRules,
+    keep_within=st.integers(0, 90 * DAY),
+    **{f"keep_{period}": COUNTS for period in PERIODS},
+)
 CONFIGS = st.builds(RetentionConfig, RULES, st.dictionaries(st.sampled_from(SNAPS), RULES, max_size=2))
 TIMES = st.sampled_from([NOW, NOW - 3000 * DAY, NOW + 3000 * DAY])
 

@@ -94,9 +94,9 @@ class TestOneEngine:
     def test_is_made(self, line: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch) -> None:
         opened = []
 
-        def counting(root: str, kind: str, config: str) -> Engine:
+        def counting(root: str, kind: str, config: str, **options: bool) -> Engine:
             opened.append(root)
-            return open_engine(root, kind, config)
+            return open_engine(root, kind, config, **options)
 
         monkeypatch.setattr("tui.cli.context.open_engine", counting)
         snapstow(*line.split())
@@ -197,7 +197,7 @@ class TestErrors:
     def test_control_c(
         self, line: str, text: str, snapstow: Snapstow, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def interrupt(*_arguments: object) -> None:
+        def interrupt(*_arguments: object, **_options: object) -> None:
             raise KeyboardInterrupt
 
         monkeypatch.setattr("tui.cli.context.open_engine", interrupt)

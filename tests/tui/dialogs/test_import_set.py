@@ -324,7 +324,7 @@ def test_other_files_are_not_offered(world: World, here: Path) -> None:
     os.mkfifo(here / "odd")
 
     async def tell(user: Patient) -> None:
-        await looks_into(user, "odd", "it is a FIFO")
+        await looks_into(user, "odd", "FIFO")
         assert user.edge.main is None
         await user.presses("enter")
         assert user.answers == []

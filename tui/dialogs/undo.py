@@ -36,7 +36,7 @@ class Offered(Message):
 
 def offers_of(place: Place) -> tuple[Offer, ...]:
     """What can be undone at a place, the newest first. Raises SnapshotError."""
-    offers = undo_offers(place.engine)
+    offers = undo_offers(place.engine, place.jobs.records())
     listed = []
     for number, offer in enumerate(offers):
         later = [

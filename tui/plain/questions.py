@@ -185,7 +185,7 @@ def _agree_to_plan(desk: Desk, wanted: Restore) -> Restore:
 
 def ask_undo(desk: Desk, job: int) -> Undo:
     """Which job to undo."""
-    offers = undo_offers(desk.place.engine)
+    offers = undo_offers(desk.place.engine, desk.place.jobs.records())
     if not offers:
         raise NotFoundError(
             "nothing can be undone: what a restore replaces, or a forget removes, is kept for a day"

@@ -42,7 +42,7 @@ def test_sets_are_listed_checked_exported_and_imported(
 
 
 @pytest.mark.parametrize("line", [["save"], ["restore", "1"], ["forget", "1"], ["browse"]])
-def test_what_needs_the_files_there_is_refused_and_nothing_is_changed(
+def test_verb_that_needs_the_files_there_is_refused_and_changes_nothing(
     machine: RealSnapd, line: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     before = sets(machine)

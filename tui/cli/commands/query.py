@@ -125,7 +125,7 @@ def _reversal(record: JobRecord, held: Mapping[int, int]) -> str:
 
 def show_offers(context: Context, *, abs_time: bool) -> int:
     """Print what can be undone, the newest first."""
-    offers = undo_offers(context.engine)
+    offers = undo_offers(context.engine, context.engine.journal.records())
     _note_state(context)
     if context.json:
         print_result(json.dumps([offer._asdict() for offer in offers]))

@@ -304,7 +304,7 @@ class PlaceScreen(Screen[None]):
     @work(thread=True, group="offers")
     def _load_undo_offers(self) -> None:
         try:
-            self.post_message(UndoOffersLoaded(undo_offers(self._place.engine)))
+            self.post_message(UndoOffersLoaded(undo_offers(self._place.engine, self._place.jobs.records())))
         except SnapshotError as trouble:
             self.post_message(RefreshFailed(str(trouble)))
 

@@ -119,10 +119,10 @@ def test_no_copy_is_forgotten_where_none_is_named(world: World) -> None:
 
 def test_forgotten_copies_are_among_what_can_be_undone_until_they_are_back(world: World) -> None:
     job = world.do(ForgetCopies(REPO, ("1", "2"))).undo_job
-    (offer,) = undo_offers(world.engine)
+    (offer,) = undo_offers(world.engine, world.engine.journal.records())
     assert (offer.job, offer.verb, len(offer.copies), offer.sets) == (job, "forget-copies", 2, ())
     world.do(Undo(job))
-    assert undo_offers(world.engine) == []
+    assert undo_offers(world.engine, world.engine.journal.records()) == []
 
 
 def test_sets_with_a_verified_copy_elsewhere_are_the_first_to_make_room(world: World) -> None:

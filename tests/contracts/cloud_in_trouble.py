@@ -22,6 +22,7 @@ from backend.repository.object_store import (
     StoreError,
     StoreRefusedError,
     StoreUnreachableError,
+    Upload,
 )
 from backend.repository.open_store import open_store
 from tests.contracts.object_store import KEY, PART, bytes_of, keys_in, put, read
@@ -266,7 +267,7 @@ class CloudInTroubleContract:
         assert ran.stdout.endswith("the clock of this machine and that of the store differ\n")
 
 
-def finish(upload, data: bytes) -> None:  # type: ignore[no-untyped-def]
+def finish(upload: Upload, data: bytes) -> None:
     upload.write(data)
     upload.finish()
 

@@ -17,6 +17,7 @@ from backend.repository.object_store import (
 from backend.repository.probing import probe
 from tests.contracts.object_store import FOLDER, KEY, keys_in, put, read
 from tests.support.descriptors import descriptors
+from tests.support.directorystore import files_in, make_store, make_top
 from tests.support.mounting import Mounter, mounter
 
 __all__ = ["mounter"]
@@ -24,20 +25,8 @@ __all__ = ["mounter"]
 MIB = 1 << 20
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    top = tmp_path / "top"
-    top.mkdir()
-    return top
-
-
-@pytest.fixture
-def store(top: Path) -> DirectoryStore:
-    return DirectoryStore(str(top))
-
-
-def files_in(top: Path) -> list[Path]:
-    return sorted(path for path in top.rglob("*") if not path.is_dir() or path.is_symlink())
+top = pytest.fixture(make_top)
+store = pytest.fixture(make_store)
 
 
 def test_a_missing_directory_is_told_as_one_that_is_not_mounted(tmp_path: Path) -> None:

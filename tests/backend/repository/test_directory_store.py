@@ -19,6 +19,7 @@ from backend.repository.object_store import (
     AlreadyStoredError,
 )
 from tests.contracts.object_store import KEY, keys_in, put, read
+from tests.support.directorystore import files_in, make_store, make_top
 from tests.support.mounting import mounter
 
 __all__ = ["mounter"]
@@ -26,20 +27,8 @@ __all__ = ["mounter"]
 MIB = 1 << 20
 
 
-@pytest.fixture
-def top(tmp_path: Path) -> Path:
-    top = tmp_path / "top"
-    top.mkdir()
-    return top
-
-
-@pytest.fixture
-def store(top: Path) -> DirectoryStore:
-    return DirectoryStore(str(top))
-
-
-def files_in(top: Path) -> list[Path]:
-    return sorted(path for path in top.rglob("*") if not path.is_dir() or path.is_symlink())
+top = pytest.fixture(make_top)
+store = pytest.fixture(make_store)
 
 
 # -- privacy

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,12 @@ from backend.repository.object_store import (
     StoreError,
     StoreRefusedError,
     StoreUnreachableError,
+    Upload,
 )
 from backend.repository.open_store import open_store
 from backend.repository.probing import probe
 from backend.repository.rclone_program import rclone_refusal
+from backend.repository.rclone_store import PipedUpload
 from tests.contracts.object_store import KEY, keys_in, put, read
 from tests.support import TOP
 from tests.support.descriptors import descriptors
@@ -136,7 +139,8 @@ def test_an_upload_whose_program_dies_is_told_and_leaves_nothing(store: ObjectSt
     before = descriptors()
     upload = store.upload(KEY, 64 * MIB)
     upload.write(bytes(MIB))
-    os.kill(upload._run._process.pid, signal.SIGKILL)  # type: ignore[attr-defined]
+    assert isinstance(upload, PipedUpload)
+    os.kill(upload._run._process.pid, signal.SIGKILL)
     with pytest.raises(StoreError, match=f"cannot write {KEY}"):
         _finish(upload, 64 * MIB)
     upload.abort()
@@ -144,7 +148,7 @@ def test_an_upload_whose_program_dies_is_told_and_leaves_nothing(store: ObjectSt
     assert descriptors() == before
 
 
-def _finish(upload, size: int) -> None:  # type: ignore[no-untyped-def]
+def _finish(upload: Upload, size: int) -> None:
     upload.write(bytes(size))
     upload.finish()
 
@@ -185,7 +189,7 @@ def test_commands_never_hold_what_is_in_the_configuration(
     started: list[list[str]] = []
     popen = subprocess.Popen
 
-    def noted(command, **options):  # type: ignore[no-untyped-def]
+    def noted(command: list[str], **options: Any) -> "subprocess.Popen[bytes]":
         started.append(list(command))
         return popen(command, **options)
 

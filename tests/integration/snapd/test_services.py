@@ -1,7 +1,9 @@
 """Services that a real snapd stops for a save or a restore, and starts again whatever happens."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -262,13 +264,22 @@ def test_services_that_are_down_are_not_forgotten_without_snapd(snapd: RealSnapd
     assert services.running == RUNNING | OTHERS
 
 
-def test_services_stay_down_while_snapd_goes_on_with_the_save(snapd: RealSnapd) -> None:
+@contextmanager
+def saving(
+    snapd: RealSnapd, running: Collection[str]
+) -> Iterator[tuple[Services, dict[str, Any], Callable[[], None]]]:
+    """The services that run, the answer of a save of snapd's own, and what waits until that has begun."""
     install(snapd, "hello", apps=APPS)
     (snapd.data("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
-    services = Services(snapd, RUNNING)
+    services = Services(snapd, running)
     with snapd.gate() as await_gzip:
         snapd.start()
         answer = snapd.api("POST", "/v2/snaps", {"action": "snapshot", "snaps": ["hello"]})
+        yield services, answer, await_gzip
+
+
+def test_services_stay_down_while_snapd_goes_on_with_the_save(snapd: RealSnapd) -> None:
+    with saving(snapd, RUNNING) as (services, answer, await_gzip):
         dead(snapd, services, {"asked": "save"}, {"change": answer["change"], "action": "save", "set_id": 1})
         await_gzip()
         (message,) = engine(snapd).tidy(Progress())
@@ -282,12 +293,7 @@ def test_services_stay_down_while_snapd_goes_on_with_the_save(snapd: RealSnapd) 
 
 
 def test_a_start_that_meets_another_change_waits_for_it(snapd: RealSnapd) -> None:
-    install(snapd, "hello", apps=APPS)
-    (snapd.data("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
-    services = Services(snapd, ())
-    with snapd.gate() as await_gzip:
-        snapd.start()
-        answer = snapd.api("POST", "/v2/snaps", {"action": "snapshot", "snaps": ["hello"]})
+    with saving(snapd, ()) as (services, answer, await_gzip):
         await_gzip()
         with pytest.raises(SnapshotError, match="change in progress"):
             resting.start_again(engine(snapd).site, sorted(RUNNING), 0.0)
@@ -297,12 +303,7 @@ def test_a_start_that_meets_another_change_waits_for_it(snapd: RealSnapd) -> Non
 
 
 def test_a_save_that_meets_another_change_is_refused_at_once_and_stops_nothing(snapd: RealSnapd) -> None:
-    install(snapd, "hello", apps=APPS)
-    (snapd.data("hello") / "x1/big").write_bytes(os.urandom(1 << 20))
-    services = Services(snapd, RUNNING)
-    with snapd.gate() as await_gzip:
-        snapd.start()
-        answer = snapd.api("POST", "/v2/snaps", {"action": "snapshot", "snaps": ["hello"]})
+    with saving(snapd, RUNNING) as (services, answer, await_gzip):
         await_gzip()
         with pytest.raises(ConflictError, match="change in progress"):
             do(snapd, Save(("hello",), stop_services=True))

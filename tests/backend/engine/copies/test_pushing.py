@@ -1,6 +1,7 @@
 """Sets copied into a repository: what goes, what does not, and what a failure leaves."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,10 +100,10 @@ def test_a_pinned_set_is_pinned_in_its_manifest(world: World) -> None:
 
 
 def test_a_set_forgotten_while_it_waits_is_left_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def sending(*arguments: object) -> object:
+    def sending(*arguments: Any) -> object:
         for path in world.snapshots.glob("2_*"):
             path.unlink()
-        return send(*arguments)  # type: ignore[arg-type]
+        return send(*arguments)
 
     monkeypatch.setattr(pushing, "send", sending)
     result = world.do(Push(REPO, (1, 2)))

@@ -60,8 +60,10 @@ def runs_in(text: str) -> tuple[float, ...]:
     return tuple(float(timegm(time.strptime(moment, "%Y-%m-%d %H:%M:%S"))) for moment in moments)
 
 
-def ask_systemd(program: str, *arguments: str) -> Answer:
+def ask_systemd(program: str, *arguments: str, runtime: str = "") -> Answer:
     """Run a program of systemd, which speaks English and keeps the time of this machine.
+
+    `runtime` stands for the runtime directory of the user, who need not have a session.
 
     Raises:
         InvalidInputError: it is not there.
@@ -76,7 +78,7 @@ def ask_systemd(program: str, *arguments: str) -> Answer:
         try:
             done = subprocess.run(
                 [program, *arguments],
-                env=_environment(),
+                env=_environment(runtime),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",
@@ -89,10 +91,11 @@ def ask_systemd(program: str, *arguments: str) -> Answer:
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def _environment() -> dict[str, str]:
+def _environment(runtime: str) -> dict[str, str]:
     """Without the time zone of a shell, which systemd itself knows nothing of."""
     inherited = {key: value for key, value in os.environ.items() if key != "TZ"}
-    return {**inherited, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
+    session = {"XDG_RUNTIME_DIR": runtime} if runtime else {}
+    return {**inherited, **session, "LC_ALL": "C", "SYSTEMD_COLORS": "0", "SYSTEMD_PAGER": ""}
 
 
 def complaints(answer: Answer, names: Sequence[str]) -> list[str]:

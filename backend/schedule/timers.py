@@ -59,12 +59,14 @@ class Timers:
         Raises:
             InvalidInputError: it complains of them, or is not there.
         """
-        user = ["--user"] if self.manager.is_of_user else []
+        is_of_user = self.manager.is_of_user
+        user = ["--user"] if is_of_user else []
         with tempfile.TemporaryDirectory(prefix="snapstow-units-") as folder:
             for name, text in units.files.items():
                 files.write_whole(f"{folder}/{name}", text.encode())
             paths = [f"{folder}/{name}" for name in units.files]
-            answer = ask_systemd("systemd-analyze", *user, "verify", *paths)
+            runtime = folder if is_of_user else ""
+            answer = ask_systemd("systemd-analyze", *user, "verify", *paths, runtime=runtime)
         lines = complaints(answer, list(units.files))
         if answer.code or lines:
             text = "; ".join(lines or answer.err.splitlines()).replace(f"{folder}/", "")
@@ -79,6 +81,7 @@ class Timers:
         """
         self.verify(units)
         before = {name: self._read(name) for name in units.files}
+        was_wanted = self._is_wanted(units)
         try:
             with files.os_errors_as(f"cannot write the units of schedule {units.name}"):
                 make_directories(self.folder)
@@ -86,6 +89,9 @@ class Timers:
             self._reload()
             self._control("enable", *(["--now"] if self.manager.runs else []), units.timer_name)
         except SnapshotError:
+            if self._is_wanted(units) and not was_wanted:  # by systemctl, which then failed to start it
+                with suppress(SnapshotError):
+                    self._stop(units)
             with suppress(SnapshotError, OSError):
                 self._put(before)
                 self._reload()
@@ -103,13 +109,20 @@ class Timers:
         if not any(self._read(unit) for unit in units.files):
             raise NotFoundError(f"schedule {name} is not enabled")
         if self._read(units.timer_name):
-            self._control("disable", *(["--now"] if self.manager.runs else []), units.timer_name)
+            self._stop(units)
             if self.manager.runs:  # when it ran last, which it would make up for if it came back
                 with suppress(SnapshotError):
                     self._control("clean", "--what=state", units.timer_name)
         with files.os_errors_as(f"cannot remove the units of schedule {name}"):
             self._put(dict.fromkeys(units.files, ""))
         self._reload()
+
+    def _is_wanted(self, units: UnitFiles) -> bool:
+        """Whether the timer starts with the machine, or with the user's session."""
+        return os.path.lexists(f"{self.folder}/timers.target.wants/{units.timer_name}")
+
+    def _stop(self, units: UnitFiles) -> None:
+        self._control("disable", *(["--now"] if self.manager.runs else []), units.timer_name)
 
     def _put(self, texts: dict[str, str]) -> None:
         """Make units have these texts; one without a text is removed."""

@@ -30,6 +30,15 @@ def units(
 ) -> UnitFiles:
     return units_of(ScheduleConfig(name, "daily", steps), Config(), Calendar(()), Start((program, "true")))
 
+# The same for one that links as the real one does, and cannot start.
+LINKING = """#!/bin/sh
+case " $* " in *" daemon-reload "*) exit 0 ;; esac
+verb=$1
+shift $(($# - 1))
+/usr/bin/systemctl --root={machine} "$verb" "$1" || exit
+case $verb in enable) echo "Failed to start that." >&2; exit 1 ;; esac
+"""
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
@@ -46,13 +55,17 @@ def timers(machine: Path) -> Timers:
 
 
 def running(
-    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str = "-"
+    machine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    failing: str = "-",
+    systemctl: str = SYSTEMCTL,
 ) -> tuple[Timers, Path]:
     """The units of a machine on which systemd runs, and what was asked of it."""
     log = tmp_path / "log"
     program = tmp_path / "bin/systemctl"
     program.parent.mkdir()
-    program.write_text(SYSTEMCTL.format(log=log, failing=failing))
+    program.write_text(systemctl.format(log=log, failing=failing, machine=machine))
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
     return Timers(f"{machine}/etc/systemd/system", Manager()), log
@@ -147,6 +160,42 @@ def test_units_that_cannot_be_started_leave_all_as_it_was(
     with pytest.raises(SnapshotError, match=f"systemctl cannot {failing}.*: Failed to do that"):
         timers.enable(units(steps=("save", "push --new offsite")))
     assert {path: path.read_text() for path in machine.rglob("*") if path.is_file()} == before
+
+
+def test_a_timer_that_cannot_be_started_is_not_wanted_by_the_next_start_of_the_machine(
+    machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers, _ = running(machine, tmp_path, monkeypatch, systemctl=LINKING)
+    with pytest.raises(SnapshotError, match="Failed to start that"):
+        timers.enable(units())
+    assert not (machine / WANTED).is_symlink()
+    assert timers.names() == []
+
+
+def test_a_timer_that_was_wanted_before_a_failed_change_still_is(
+    machine: Path, timers: Timers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timers.enable(units())
+    changing, _ = running(machine, tmp_path, monkeypatch, systemctl=LINKING)
+    with pytest.raises(SnapshotError, match="Failed to start that"):
+        changing.enable(units(steps=("save", "push --new offsite")))
+    assert (machine / WANTED).is_symlink()
+    assert timers.is_like(units())
+
+
+@pytest.mark.parametrize("runtime", ["", "/nonexistent"])
+def test_a_user_without_a_session_can_have_units_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str
+) -> None:
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    if runtime:  # as `su` keeps it of another user
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+    manager = Manager(("--user",), runs=False, is_of_user=True, is_absent=True)
+    timers = Timers(f"{tmp_path}/systemd/user", manager)
+    timers.enable(units())
+    assert timers.is_like(units())
+    with pytest.raises(InvalidInputError, match="systemd does not take the units of schedule nightly"):
+        timers.verify(units()._replace(timer="[Timer]\nOnCalendar=daylee\n"))
 
 
 def test_a_timer_that_cannot_be_stopped_keeps_its_units(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from backend.lazy import lazy_names
 
 if TYPE_CHECKING:
-    from backend.schedule.calendar import Calendar, read_calendar
+    from backend.schedule.calendar import Calendar, read_calendar, read_rhythm
     from backend.schedule.history import History, RunRecord
     from backend.schedule.metrics import metrics_refusal
     from backend.schedule.notices import notice_refusal, result_text

@@ -7,6 +7,7 @@ import subprocess
 import time
 from calendar import timegm
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from backend.errors import InvalidInputError, SnapshotError
@@ -17,17 +18,18 @@ _MOMENT = r"\w{3} ([0-9-]{10} [0-9:]{8})[0-9.]*"
 # Where the time here is another than UTC, the next line tells it in that.
 _ELAPSE = re.compile(rf"(?:Next elapse|Iter\. #[0-9]+): {_MOMENT} \S+(?:\n\s*\(in UTC\): {_MOMENT} UTC)?")
 _RUNS = 3
+_MANY_RUNS = 100
 
 
 class Calendar(NamedTuple):
-    """The next times at which something runs, in seconds since the epoch; none for what is over."""
+    """Times at which something runs, in order, in seconds since the epoch; none for what is over."""
 
     runs: tuple[float, ...]
 
     @property
     def interval(self) -> float:
-        """The seconds between the next two runs, 0.0 where there are none."""
-        return self.runs[1] - self.runs[0] if len(self.runs) > 1 else 0.0
+        """The fewest seconds between two of these runs, 0.0 where there are not two."""
+        return min((later - run for run, later in pairwise(self.runs)), default=0.0)
 
 
 class Answer(NamedTuple):
@@ -44,8 +46,21 @@ def read_calendar(when: str, after: float | None = None) -> Calendar:
     Raises:
         InvalidInputError: systemd cannot read it, or is not there to do so.
     """
+    return _calendar(when, _RUNS, after)
+
+
+def read_rhythm(when: str) -> Calendar:
+    """Return the first hundred runs of all time by such an expression: the same whenever they are asked for.
+
+    Raises:
+        InvalidInputError: as for `read_calendar`.
+    """
+    return _calendar(when, _MANY_RUNS, 0.0)
+
+
+def _calendar(when: str, count: int, after: float | None) -> Calendar:
     base = [f"--base-time=@{int(after)}"] if after is not None else []
-    answer = ask_systemd("systemd-analyze", "calendar", f"--iterations={_RUNS}", *base, "--", when)
+    answer = ask_systemd("systemd-analyze", "calendar", f"--iterations={count}", *base, "--", when)
     if answer.code:
         reason = answer.err.strip().splitlines()[-1:] or ["it gave no reason"]
         raise InvalidInputError(

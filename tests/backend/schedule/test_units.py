@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from backend.config import Config, RepositoryConfig, ScheduleConfig
 from backend.errors import InvalidInputError
-from backend.schedule.calendar import Calendar, read_calendar, runs_in
+from backend.schedule.calendar import Calendar, read_calendar, read_rhythm, runs_in
 from backend.schedule.units import Start, UnitFiles, exec_line, needs_network, units_of
 from tests.support.units import exposure, started_words, verified, why_no_systemd
 
@@ -26,7 +26,7 @@ def made(
     *steps: str, config: Config = CONFIG, start: Start = START, when: str = "daily", **facts: object
 ) -> UnitFiles:
     schedule = ScheduleConfig("nightly", when, steps or SAVING, **facts)  # type: ignore[arg-type]
-    return units_of(schedule, config, read_calendar(when), start)
+    return units_of(schedule, config, read_rhythm(when), start)
 
 
 def put(units: UnitFiles, folder: Path) -> tuple[Path, Path]:
@@ -163,9 +163,18 @@ def test_no_secret_stands_in_a_unit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("when", "delay"), [("daily", 600), ("hourly", 360), ("*:0/5", 30), ("2020-01-01", 0)]
+    ("when", "delay"),
+    [
+        ("daily", 600),
+        ("hourly", 360),
+        ("*:0/5", 30),
+        ("*:0,5", 30),
+        ("*:10,30,50,51", 6),
+        ("*-*-* 12,13:00", 360),
+        ("2020-01-01", 0),
+    ],
 )
-def test_the_random_delay_is_a_small_part_of_the_time_between_runs(when: str, delay: int) -> None:
+def test_the_random_delay_is_a_small_part_of_the_time_between_any_two_runs(when: str, delay: int) -> None:
     assert f"RandomizedDelaySec={delay}\n" in made(when=when).timer
 
 

@@ -23,6 +23,7 @@ from backend.schedule import (
     metrics_refusal,
     notice_refusal,
     read_calendar,
+    read_rhythm,
     result_text,
     run_schedule,
     timers_of,
@@ -149,7 +150,7 @@ def _units(context: Context, config: Config, configured: ScheduleConfig, timers:
         (engine.state_dir, engine.layout.snapshots, engine.layout.root.rstrip("/")),
         is_of_user=timers.manager.is_of_user,
     )
-    return units_of(configured, config, read_calendar(configured.when), start)
+    return units_of(configured, config, read_rhythm(configured.when), start)
 
 
 def _disable(context: Context, name: str) -> int:

@@ -21,6 +21,11 @@ from tests.tui.support.driver import Done, Snapstow, environment
 
 needs_systemd = pytest.mark.skipif(bool(why_no_systemd()), reason=why_no_systemd() or "-")
 PATIENCE = 60
+# The real one at a time that a file says.
+ANALYZE = """#!/bin/sh
+case "$*" in calendar*--base-time*|verify*) ;; *) set -- "$1" "--base-time=$(cat {now})" "$2" "$3" "$4" ;; esac
+exec /usr/bin/systemd-analyze "$@"
+"""
 
 
 class Place:
@@ -104,6 +109,23 @@ def test_a_schedule_that_was_changed_since_it_was_enabled_is_told(place: Place) 
     place("schedule", "enable", "nightly")
     place.configure("save", when="weekly")
     assert place.row()["notes"] == ["changed since: run schedule enable nightly"]
+
+
+@needs_systemd
+def test_a_schedule_is_not_changed_by_the_time_that_passes(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = tmp_path / "now"
+    program = tmp_path / "bin/systemd-analyze"
+    program.parent.mkdir()
+    program.write_text(ANALYZE.format(now=now))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    place.configure("save", when="*:41,42")
+    now.write_text("2026-12-01 13:40:36 UTC")
+    place("schedule", "enable", "nightly")
+    now.write_text("2026-12-01 13:41:38 UTC")
+    assert place.row()["notes"] == []
 
 
 @needs_systemd

@@ -39,10 +39,14 @@ Path = tuple[str, ...]
 
 def default_path() -> str:
     """Return the file of this machine for root, and the user's for anybody else."""
-    if os.geteuid() == 0:
-        return "/etc/snapstow/config.toml"
-    home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return f"{home}/snapstow/config.toml"
+    folder = "/etc" if os.geteuid() == 0 else user_config_home()
+    return f"{folder}/snapstow/config.toml"
+
+
+def user_config_home() -> str:
+    """Return the folder of the user's configurations; a relative one is ignored, as XDG has it."""
+    folder = os.environ.get("XDG_CONFIG_HOME", "")
+    return folder if os.path.isabs(folder) else os.path.expanduser("~/.config")
 
 
 def load_config(path: str = "") -> Config:

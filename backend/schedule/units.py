@@ -1,12 +1,15 @@
 """The units of a schedule: what starts it when, and what it may do meanwhile."""
 
 import os
+import pwd
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from backend.config.reading import user_config_home
 from backend.config.values import Config, ScheduleConfig
 from backend.errors import InvalidInputError
+from backend.host.user_directories import user_directory
 from backend.schedule.calendar import Calendar
 
 PREFIX = "snapstow-"
@@ -95,10 +98,11 @@ def demand_name(name: str) -> None:
 
 
 def units_of(schedule: ScheduleConfig, config: Config, calendar: Calendar, start: Start) -> UnitFiles:
-    """Return the units of a schedule.
+    """Return the units of a schedule: the same in whatever directory, and for root from whatever session.
 
     Raises:
-        InvalidInputError: its name, or the program that is to be started, cannot stand in a unit.
+        InvalidInputError: its name, the program that is to be started, or a path cannot stand in a unit.
+        SnapshotError: they are a user's who has no home.
     """
     demand_name(schedule.name)
     service = "\n".join(_service(schedule, config, start))
@@ -127,11 +131,25 @@ def _service(schedule: ScheduleConfig, config: Config, start: Start) -> Iterator
 
 def _environment(config: Config, start: Start) -> Iterator[str]:
     """What a session would have set: a home, programs beside ours; keys of clouds are in a file."""
-    if not start.is_of_user:
-        yield "Environment=" + _quoted(f"HOME={os.path.expanduser('~')}")
-    yield "Environment=" + _quoted(f"PATH={_SEARCHED}:{os.path.dirname(start.command[0])}")
+    variables = {"HOME": _home_of_root()}
+    if start.is_of_user:  # whose systemd knows his home, and not what his shell was told
+        variables = {
+            "XDG_CONFIG_HOME": user_config_home(),
+            "XDG_STATE_HOME": user_directory("XDG_STATE_HOME", ".local/state"),
+            "XDG_CACHE_HOME": user_directory("XDG_CACHE_HOME", ".cache"),
+        }
+    variables["PATH"] = f"{_SEARCHED}:{os.path.dirname(start.command[0])}"
+    yield from ("Environment=" + _quoted(f"{name}={value}") for name, value in variables.items())
     if _PLAIN_PATH.fullmatch(config.path):
         yield f"EnvironmentFile=-{os.path.dirname(config.path)}/environment"
+
+
+def _home_of_root() -> str:
+    """Whatever the environment says: `sudo` may have kept another's."""
+    try:
+        return pwd.getpwuid(0).pw_dir
+    except KeyError:
+        return "/root"
 
 
 def _protection(schedule: ScheduleConfig, config: Config, start: Start) -> Iterator[str]:
@@ -186,7 +204,7 @@ def exec_line(command: Sequence[str]) -> str:
     """Return a command as `ExecStart=` has it: each word reaches the program as it is here.
 
     Raises:
-        InvalidInputError: the path of the program cannot stand there.
+        InvalidInputError: the path of the program, or a word, cannot stand there.
     """
     program, *arguments = command
     if not _PLAIN_PATH.fullmatch(program):
@@ -196,6 +214,10 @@ def exec_line(command: Sequence[str]) -> str:
 
 def _quoted(word: str) -> str:
     """A word as systemd reads it back: in quotes, with its escapes, and no specifiers in it."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(f"systemd cannot be told of {word!r}: it is not UTF-8") from None
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     for character, escape in (("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r")):
         escaped = escaped.replace(character, escape)

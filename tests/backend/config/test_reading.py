@@ -119,6 +119,9 @@ def test_no_file_is_no_configuration_unless_it_was_named(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert default_path() == f"{tmp_path}/snapstow/config.toml"
     assert load_config() == Config(default_path())
+    monkeypatch.setenv("XDG_CONFIG_HOME", "relative")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert default_path() == f"{tmp_path}/.config/snapstow/config.toml"
     with pytest.raises(InvalidInputError, match="there is no configuration /nowhere"):
         load_config("/nowhere")
 

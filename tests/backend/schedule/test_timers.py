@@ -30,6 +30,7 @@ def units(
 ) -> UnitFiles:
     return units_of(ScheduleConfig(name, "daily", steps), Config(), Calendar(()), Start((program, "true")))
 
+
 # The same for one that links as the real one does, and cannot start.
 LINKING = """#!/bin/sh
 case " $* " in *" daemon-reload "*) exit 0 ;; esac

@@ -1,13 +1,18 @@
 """Units of schedules: as the real systemd reads, checks and rates them."""
 
+import os
+import pwd
+import re
 from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from backend.config import Config, RepositoryConfig, ScheduleConfig
+from backend.config import Config, RepositoryConfig, ScheduleConfig, default_path
+from backend.engine.state_folder import user_state
 from backend.errors import InvalidInputError
+from backend.host.user_directories import user_directory
 from backend.schedule.calendar import Calendar, read_calendar, read_rhythm, runs_in
 from backend.schedule.units import Start, UnitFiles, exec_line, needs_network, units_of
 from tests.support.units import exposure, started_words, verified, why_no_systemd
@@ -18,7 +23,7 @@ PROGRAM = "/usr/bin/env"
 SAVING = ("save --stop-services", "check-snapshot --all", "prune")
 PUSHING = (*SAVING, "push --new offsite")
 COMMAND = (PROGRAM, "--root", "/", "schedule", "run", "nightly")
-START = Start(COMMAND, ("/var/lib/snapstow", "/var/lib/snapd/snapshots", ""))
+START = Start(COMMAND, ("/var/lib/snapstow", "/var/lib/snapd/snapshots", "/"))
 CONFIG = Config("/etc/snapstow/config.toml")
 
 
@@ -100,6 +105,11 @@ def test_a_program_at_an_odd_path_is_refused(program: str) -> None:
         exec_line([program, "schedule"])
 
 
+def test_a_path_that_is_not_utf_8_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="it is not UTF-8"):
+        exec_line([PROGRAM, "--config", "/srv/caf\udce9.toml"])
+
+
 @pytest.mark.parametrize(
     "name", ["", "../x", "a/b", "a b", "a\nb", "A", "-a", "a%i", "a@b", "x" * 41, "é", "a.timer"]
 )
@@ -111,6 +121,48 @@ def test_an_odd_name_is_refused(name: str) -> None:
 def test_a_percent_sign_in_a_time_is_no_specifier() -> None:
     schedule = ScheduleConfig("nightly", "daily %n", SAVING)
     assert "OnCalendar=daily %%n\n" in units_of(schedule, CONFIG, Calendar(()), START).timer
+
+
+# -- what it finds
+
+
+def environment_of(units: UnitFiles) -> dict[str, str]:
+    """The variables that a service sets."""
+    lines = re.findall(r'^Environment="(.*)"$', units.service, re.MULTILINE)
+    pairs = (re.sub(r"\\(.)|%(%)", r"\1\2", line).partition("=") for line in lines)
+    return {name: value for name, _, value in pairs}
+
+
+@pytest.mark.parametrize("changes", [{}, {"HOME": "/tmp"}, {"HOME": ""}, {"XDG_CONFIG_HOME": "/tmp"}])
+def test_the_units_of_the_system_are_the_same_from_whatever_session(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, str]
+) -> None:
+    for name, value in changes.items():
+        monkeypatch.setenv(name, value)
+    environment = environment_of(made())
+    assert environment.keys() == {"HOME", "PATH"}
+    assert environment["HOME"] == pwd.getpwuid(0).pw_dir
+
+
+@pytest.mark.parametrize("variables", [True, False])
+def test_a_user_whom_systemd_serves_is_served_from_the_directories_of_the_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, variables: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+        if variables:
+            monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / f'{name} "50%" \\ here'))
+    places = [default_path(), user_state(), user_directory("XDG_CACHE_HOME", ".cache")]
+    environment = environment_of(made(start=START._replace(is_of_user=True)))
+    assert "HOME" not in environment  # the user's systemd sets it
+    for name in ("CONFIG", "STATE", "CACHE"):
+        monkeypatch.delenv(f"XDG_{name}_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/nonexistent")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert [default_path(), user_state(), user_directory("XDG_CACHE_HOME", ".cache")] == places
 
 
 # -- what depends on the schedule

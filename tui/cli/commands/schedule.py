@@ -147,7 +147,7 @@ def _units(context: Context, config: Config, configured: ScheduleConfig, timers:
     engine = context.engine
     start = Start(
         (*own_command(), *context.location_options(absolute=True), "schedule", "run", configured.name),
-        (engine.state_dir, engine.layout.snapshots, engine.layout.root.rstrip("/")),
+        (engine.state_dir, engine.layout.snapshots, engine.layout.root),
         is_of_user=timers.manager.is_of_user,
     )
     return units_of(configured, config, read_rhythm(configured.when), start)

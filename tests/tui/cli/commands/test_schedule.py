@@ -23,7 +23,10 @@ needs_systemd = pytest.mark.skipif(bool(why_no_systemd()), reason=why_no_systemd
 PATIENCE = 60
 # The real one at a time that a file says.
 ANALYZE = """#!/bin/sh
-case "$*" in calendar*--base-time*|verify*) ;; *) set -- "$1" "--base-time=$(cat {now})" "$2" "$3" "$4" ;; esac
+case "$*" in
+    calendar*--base-time*|verify*) ;;
+    *) set -- "$1" "--base-time=$(cat {now})" "$2" "$3" "$4" ;;
+esac
 exec /usr/bin/systemd-analyze "$@"
 """
 

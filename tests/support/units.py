@@ -66,7 +66,7 @@ def started_words(service: Path, scratch: Path) -> list[str]:
 
 def _words(line: str) -> list[str]:
     """The words of a line as systemd quotes them."""
-    quoted = re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line)
+    quoted = re.findall(r'"(?:[^"\\]|\\.)*"|\S+', line, re.ASCII)
     return [_bare(word) for word in quoted]
 
 

@@ -4,6 +4,7 @@ import os
 import pwd
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
@@ -28,9 +29,9 @@ CONFIG = Config("/etc/snapstow/config.toml")
 
 
 def made(
-    *steps: str, config: Config = CONFIG, start: Start = START, when: str = "daily", **facts: object
+    *steps: str, config: Config = CONFIG, start: Start = START, when: str = "daily", **facts: Any
 ) -> UnitFiles:
-    schedule = ScheduleConfig("nightly", when, steps or SAVING, **facts)  # type: ignore[arg-type]
+    schedule = ScheduleConfig("nightly", when, steps or SAVING, **facts)
     return units_of(schedule, config, read_rhythm(when), start)
 
 
@@ -86,6 +87,7 @@ word = st.text(
 @settings(max_examples=5)
 @given(st.lists(word, max_size=4))
 @example(["a b", "", "%h %% 100%", "$HOME ${HOME} $$", "\\x41 \\", "'q' \"q\"", ";", "-c", "@", "ä€🙂"])
+@example(["\xa0", "\u2003 ", "a\x85b"])
 @example(["import json\nprint(1)\t", "line\n\nline\\n"])
 def test_words_reach_the_program_as_they_are(
     tmp_path_factory: pytest.TempPathFactory, arguments: list[str]
